@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from operator import attrgetter
 from typing import Final, Protocol
 
 _IPV6_NETWORK_BITS: Final = 64
@@ -42,6 +43,10 @@ class Held(Protocol):
     def pace(self) -> float: ...
 
 
+_last_active = attrgetter("last_active")
+_pace = attrgetter("pace")
+
+
 class Places:
     """So many connections, and so many of one caller (IPv6: of a /64).
 
@@ -67,18 +72,21 @@ class Places:
         return len(self._held.get(network, ())) < self._limits.of_one_address
 
     def find_to_end(self, network: str, site: str, idle_since: float) -> Held | None:
-        """Finds the connection that ends so that a caller may have one: of who has most an idle one, one on which nothing has come
-        since, or the slowest of what was begun before; of others only what is sent so slowly that it was hardly meant to end.
-        Returns None where none does."""
+        """Finds the connection that ends so that a caller may have one. Of who has most: an idle one, what was begun before and is
+        sent slowly, one on which nothing has come since, or the slowest of what was begun before. Of others only what is sent so
+        slowly that it was hardly meant to end. Returns None where none does."""
         most = _largest(self._sites, site) or _largest(self._networks_of(site), network)
         # At once: who asks something now and then, and waits for nothing, is not to keep others out.
-        idle = [held for held in most if held.is_idle]
-        idle = idle or [held for held in most if held.is_between_requests and held.last_active < idle_since]
-        if idle:
-            return min(idle, key=lambda held: held.last_active)
+        if idle := [held for held in most if held.is_idle]:
+            return min(idle, key=_last_active)
         # What comes on it now and then says nothing: it was begun long ago.
         begun = [held for held in most if held.busy_since < idle_since]
-        return min(begun, key=lambda held: held.pace) if begun else self._find_slow(idle_since)
+        # Before who has sent all, and waits for an answer or reads one: there nothing comes.
+        if slow := [held for held in begun if held.is_sending and held.pace < SLOW_BYTES_PER_S]:
+            return min(slow, key=_pace)
+        if silent := [held for held in most if held.is_between_requests and held.last_active < idle_since]:
+            return min(silent, key=_last_active)
+        return min(begun, key=_pace) if begun else self._find_slow(idle_since)
 
     def _find_slow(self, since: float) -> Held | None:
         """Finds the slowest of what is sent too slowly, whoever sends it: with as many addresses as there are places, nobody has more
@@ -86,7 +94,7 @@ class Places:
         if self._found_none_at <= since < self._found_none_at + LOOKS_EVERY_S:
             return None
         slow = [held for held in self.all() if held.is_sending and held.busy_since < since]
-        found = min(slow, key=lambda held: held.pace, default=None)
+        found = min(slow, key=_pace, default=None)
         if found is None or found.pace >= SLOW_BYTES_PER_S:
             self._found_none_at = since
             return None

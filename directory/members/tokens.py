@@ -13,8 +13,10 @@ from directory.vault import Context
 
 HOLD_TIMEOUT_S: Final = 45.0
 """How long a caller may wait for a token and hold it, together. After that it goes on without the token."""
+WAIT_TIMEOUT_S: Final = 15.0
+"""How long of that it may wait: a renewal that is broken off costs the permission where its network has answered by then."""
 HELD_FOR_S: Final = 60
-"""The lease of a holder. It is longer than anybody holds a token: only that of a process that was killed runs out."""
+"""The lease of a holder. It is longer than anybody renews a token: only that of a process that was killed runs out."""
 
 REVOCATION_LEASE: Final = timedelta(minutes=5)
 KEEP_WITHIN: Final = timedelta(minutes=2)

@@ -33,13 +33,14 @@ async def try_session_lock(connection: Connection, key: int, *, silent_s: float 
     `silent_s`: how long the holder may ask nothing. After that its connection fails, and another may hold the lock: so it
     is for those whose work is safe without the lock.
     """
-    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
-        return False
     try:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+            return False
         await _set(connection, _NOTICES)
         if silent_s is not None:
             await _set(connection, dict.fromkeys(_SILENCE, str(round(silent_s * 1000))))
     except BaseException:
+        # Also where the answer was not read: it may be granted.
         await release_session_lock(connection, key)
         raise
     return True
@@ -52,8 +53,16 @@ async def release_session_lock(connection: Connection, key: int) -> None:
             await connection.execute("SELECT pg_advisory_unlock($1)", key)
             await connection.execute(_RESET_SILENCE)
     except (OSError, *DRIVER_TROUBLE):
-        with suppress(asyncpg.InterfaceError):  # the pool may have noticed, and taken it back
-            connection.terminate()
+        _end(connection)
+    except BaseException:
+        # Who was stopped meanwhile does not know how far it came.
+        _end(connection)
+        raise
+
+
+def _end(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # the pool may have noticed, and taken it back
+        connection.terminate()
 
 
 async def _set(connection: Connection, settings: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ import asyncpg
 from directory.errors import DirectoryUnavailable
 from directory.members.errors import UnknownAccount
 from directory.members.receipts import HandedOver
-from directory.members.tokens import HELD_FOR_S, HOLD_TIMEOUT_S, Token
+from directory.members.tokens import HELD_FOR_S, HOLD_TIMEOUT_S, WAIT_TIMEOUT_S, Token
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.store.account_columns import account_network_of_code
@@ -60,8 +60,10 @@ _HAND_OVER_THIS: Final = _hand_over("id = $2 AND token_hash = $3")
 class HeldToken:
     """A token that only its holder may renew, until its lease ends."""
 
-    def __init__(self, database: Database, row: asyncpg.Record) -> None:
+    def __init__(self, database: Database, row: asyncpg.Record, limit: asyncio.Timeout) -> None:
+        """`limit` breaks the holder off, unless it has something to keep."""
         self._database = database
+        self._limit = limit
         self._hash: bytes = row["token_hash"]
         self._held_until: datetime = row["held_until"]
         self.token = _token_of(row)
@@ -70,8 +72,9 @@ class HeldToken:
     async def replace(
         self, token_hash: bytes, sealed: bytes, now: datetime, access_expires: datetime | None
     ) -> bool:
-        """Stores the renewed token; durable once it returns. Returns False where the former one was handed over or
-        replaced meanwhile: the renewed one is then nobody's."""
+        """Stores the renewed token, however late; durable once it returns. Returns False where the former one was handed over
+        or replaced meanwhile: the renewed one is then nobody's."""
+        self._limit.reschedule(None)  # the former one is spent
         async with self._database.transaction() as connection:
             await take_token_turn(connection, token_hash)
             is_replaced = await connection.fetchval(
@@ -163,17 +166,18 @@ class TokenStore:
 
         A holder that waited reads the token as the one before left it. No connection is held meanwhile, and nothing
         that changes the token waits for the block. A process that was killed holds it for a minute. Raises
-        NeedsSignIn, and TimeoutError after 45 s.
+        NeedsSignIn, and TimeoutError after 15 s of waiting, or 45 s with the block.
         """
-        async with asyncio.timeout(HOLD_TIMEOUT_S):
-            while (held := await self._try_hold(account, purpose)) is None:  # noqa: ASYNC110 - it is in the database
-                await asyncio.sleep(LOOK_EVERY_S)
+        async with asyncio.timeout(HOLD_TIMEOUT_S) as limit:
+            async with asyncio.timeout(WAIT_TIMEOUT_S):
+                while (held := await self._try_hold(account, purpose, limit)) is None:  # noqa: ASYNC110 - it is in the database
+                    await asyncio.sleep(LOOK_EVERY_S)
             try:
                 yield held
             finally:
                 await held.release()
 
-    async def _try_hold(self, account: UUID, purpose: Purpose) -> HeldToken | None:
+    async def _try_hold(self, account: UUID, purpose: Purpose, limit: asyncio.Timeout) -> HeldToken | None:
         """Returns None where another holds the token. Raises NeedsSignIn."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
@@ -186,7 +190,7 @@ class TokenStore:
             if row is None:
                 await _read(connection, account, purpose)
                 return None
-        return HeldToken(self._database, row)
+        return HeldToken(self._database, row, limit)
 
     async def hand_over_token(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
         """Hands a token over for revocation at its network; returns whether there was one."""

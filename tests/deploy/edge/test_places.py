@@ -86,3 +86,18 @@ def test_what_left_is_remembered_nowhere() -> None:
     assert not places.all()
     assert places.has_room_for(held[0].network)
     assert who_ends_for("192.0.2.1", places) is None
+
+
+def test_who_waits_for_an_answer_or_reads_one_does_not_end_before_what_is_sent_slowly() -> None:
+    """Attack behind an address that many share (a proxy, a provider): a body on each place, at 100 bytes a second. Whoever had asked
+    in one piece, and waited for ten seconds or read slowly, seemed slower than that, and ended first."""
+    places = full_of(["192.0.2.1"] * PLACES)
+    held = [each for each in places.all() if isinstance(each, Connection)]
+    for each in held:
+        each.is_idle = each.is_between_requests = False
+        each.is_sending, each.busy_since, each.pace = True, -10.0, 100.0
+    asking = held[0]
+    asking.is_between_requests, asking.is_sending, asking.pace, asking.last_active = True, False, 30.0, -10.0
+    ended = who_ends_for("198.51.100.1", places)
+    assert ended is not None
+    assert ended is not asking

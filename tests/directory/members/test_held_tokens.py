@@ -11,6 +11,7 @@ from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.services.membership import Membership
 from directory.services.permissions import Permissions
+from directory.store import tokens as stored_tokens
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.erasures import ErasureStore
@@ -168,3 +169,45 @@ async def test_what_a_killed_process_held_is_free_once_its_lease_ends(
     async with asyncio.timeout(5):
         renewed = await permissions.fresh(account, Purpose.FOLLOW, server.refresh)
     assert renewed.access == "new of new of ada", "a clock that ran ahead wrote that"
+
+
+async def test_who_has_waited_for_long_begins_no_renewal_that_it_cannot_end(
+    permissions: Permissions,
+    membership: Membership,
+    small: Database,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process was killed and its lease ran out in the last second of a waiter: the renewal was broken off at the network, which
+    had given new tokens for the old ones by then. Bluesky ends a session whose old ones come again."""
+    monkeypatch.setattr(stored_tokens, "HOLD_TIMEOUT_S", 1.2)
+    monkeypatch.setattr(stored_tokens, "WAIT_TIMEOUT_S", 0.3, raising=False)
+    (account,) = await expired(permissions, membership, clock, "ada")
+    server = HangingServer()
+    async with small.connection() as connection:
+        await connection.execute("UPDATE token SET held_until = now() + interval '0.6 s'")
+    with pytest.raises(TimeoutError):
+        await permissions.fresh(account, Purpose.FOLLOW, server.refresh)
+    assert server.asked.locked(), "nothing was asked that was not waited for"
+
+
+async def test_what_a_network_has_given_is_kept_however_late(
+    permissions: Permissions,
+    membership: Membership,
+    small: Database,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The row was held by another (a rotation of the vault's key) when the time of the holder ended: the new tokens were lost, and
+    the old ones are worth nothing."""
+    monkeypatch.setattr(stored_tokens, "HOLD_TIMEOUT_S", 0.5)
+    (account,) = await expired(permissions, membership, clock, "ada")
+    server = HangingServer()
+    renewal = asyncio.create_task(permissions.fresh(account, Purpose.FOLLOW, server.refresh))
+    await server.until_asked(1)
+    async with small.transaction() as connection:
+        await connection.execute("SELECT FROM token FOR UPDATE")
+        server.answers.set()
+        await asyncio.wait({renewal}, timeout=1)
+    assert (await renewal).access == "new of ada"
+    assert (await permissions.read(account, Purpose.FOLLOW)).access == "new of ada"
