@@ -57,6 +57,7 @@ WITH known AS (
 UPDATE newcomer n SET found_at = $2 FROM follow_list f
 WHERE f.id = n.follow_list AND f.member = $1 AND n.found_at > $2
 """
+_LOCK: Final = "SELECT id FROM follow_list WHERE member = $1 ORDER BY id FOR UPDATE"
 _TAKE: Final = """
 DELETE FROM known_account k USING follow_list f WHERE f.id = k.follow_list AND f.member = $1 AND f.kind = $2
 RETURNING k.digest
@@ -94,8 +95,15 @@ async def note_known_before(connection: Connection, member: UUID, now: datetime)
     await connection.execute(_NOTE_PRESENT, member, now, now - HIDDEN_AFTER, now - BEFORE)
 
 
+async def lock_lists(connection: Connection, member: UUID) -> None:
+    """Locks a member's lists before what was found for them goes. Who matches an arrival locks the list first, too: the other
+    way round the two would wait for each other, and one of them fail."""
+    await connection.execute(_LOCK, member)
+
+
 async def take_known(connection: Connection, member: UUID, kind: Lists) -> list[bytes]:
     """Takes what is known from a list that another replaces, for `hand_on_known`."""
+    await lock_lists(connection, member)
     rows = await connection.fetch(_TAKE, member, kind.value)
     return [row["digest"] for row in rows]
 
