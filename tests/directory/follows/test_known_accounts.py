@@ -259,3 +259,19 @@ async def test_lists_that_were_there_know_who_was(days: Days, dsn: str, seen: st
     await leave(days, 1)
     await days.work()
     assert days.site.network.followed == [handle(5)]
+
+
+async def test_who_arrives_as_the_version_begins_is_a_newcomer(days: Days, dsn: str) -> None:
+    """Fault: whoever had been taken in and was not held against the lists yet, be it half of a large peer's first sync, was
+    noted as somebody who had been there as each list was kept: nobody was told of them, and no wish followed them."""
+    await days.wish()
+    days.pass_days(1)
+    await say_unmet(days, days.says(letters(3), 3))
+    async with days.site.database.transaction() as connection:
+        await connection.execute(TAKE_BACK)
+        await connection.execute("DELETE FROM migration WHERE name = $1", MIGRATION)
+    assert await migrate(dsn)
+    await days.arrive(5)
+    assert await newcomers(days) == [handle(3), handle(5)]
+    await days.work()
+    assert days.site.network.followed == [handle(3), handle(5)]
