@@ -64,6 +64,7 @@ _DOUBT: Final = (
     f"UPDATE contested_claim SET decided_at = CASE WHEN {IS_APPROVED} THEN decided_at ELSE $2 END,"
     f" state = {ClaimState.APPROVED.value}, doubted_at = least(doubted_at, $2), next_at = $3 WHERE id = $1"
 )
+_BELIEVE: Final = "UPDATE contested_claim SET doubted_at = NULL WHERE id = $1 AND doubted_at IS NOT NULL"
 _HAS_LAPSED: Final = (
     f"((state = {ClaimState.OPEN.value} AND proven_at <= $1 AND NOT EXISTS (SELECT FROM linked_account a"
     f" WHERE a.id = holder AND a.checked_at <= contested_claim.proven_at)) OR ({IS_APPROVED} AND decided_at <= $2))"
@@ -154,7 +155,7 @@ class ClaimStore:
 
     async def carry_out(self, job: ClaimJob, seen: ProvenAccount, now: datetime) -> Settled:
         """Hands the account of an approved claim over, whose evidence was seen in this attempt. A late result of an
-        earlier one changes nothing."""
+        earlier one changes nothing. Seen, it is in doubt no more, whatever comes of it."""
         try:
             async with self._database.transaction() as connection:
                 changed = await _lock_as_decided(connection, job.case, seen)
@@ -162,9 +163,16 @@ class ClaimStore:
                     return changed
                 if not await CLAIM_LOOKS.lock(connection, job.lease):
                     return Settled.CHANGED
+                await connection.execute(_BELIEVE, job.case.claim.id)
                 return await _hand_over(connection, job.case.claim, seen, now)
         except TooManyAccounts:
+            await self._believe(job)
             return Settled.NO_ROOM
+
+    async def _believe(self, job: ClaimJob) -> None:
+        async with self._database.transaction() as connection:
+            if await CLAIM_LOOKS.lock(connection, job.lease):
+                await connection.execute(_BELIEVE, job.case.claim.id)
 
     async def doubt(
         self, decided: Case, now: datetime, next_look: datetime, lease: Lease | None = None

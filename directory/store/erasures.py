@@ -13,6 +13,7 @@ from directory.store.account_columns import account_network_code
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.claim_rows import IS_WAITING
 from directory.store.database import Connection, Database
+from directory.store.known_accounts import lock_lists
 from directory.store.lonely_hosts import fetch_hosts_of_member, forget_lonely_hosts
 from directory.store.member_tables import MEMBER_TABLES, Goes, MemberTable
 from directory.store.publication_rows import (
@@ -76,6 +77,7 @@ async def _erase(connection: Connection, member: UUID, now: datetime) -> Receipt
     published = await fetch_publications_of_member(connection, member)
     await withdraw_all_of_member(connection, member)
     revoked = await hand_over_tokens_of_member(connection, member, now)
+    await lock_lists(connection, member)
     deleted = {
         table.name: await _delete(connection, table, member)
         for table in MEMBER_TABLES

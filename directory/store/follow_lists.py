@@ -12,7 +12,7 @@ from directory.queries import Lists
 from directory.store.accounts import lock_member
 from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
-from directory.store.known_accounts import hand_on_known, note_known_of_list, take_known
+from directory.store.known_accounts import hand_on_known, note_known_of_list, read_known
 from directory.store.standing_ends import end_standing
 
 _COLUMNS: Final = "kind, x_ids, x_handles, x_seen, kept_at"
@@ -42,7 +42,7 @@ class FollowListStore:
             await lock_member(connection, member)
             await require_consent(connection, member, ConsentKind.KEEP_FOLLOW_LIST, consent, kept.kept_at)
             # Newcomers of the list before, or found for it right now, are none of this one: it is a new row.
-            known = await take_known(connection, member, kept.kind)
+            known = await read_known(connection, member, kept.kind)
             await connection.execute(
                 "DELETE FROM follow_list WHERE member = $1 AND kind = $2", member, kept.kind.value
             )

@@ -19,6 +19,10 @@ from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_a
 BEFORE: Final = timedelta(microseconds=1)
 """So long before a wish those have come who answer as it begins."""
 
+MAX_HANDED_ON: Final = 200_000
+"""Twice as many as the people of a list. Without an end, whoever keeps one list after the other of all whom the directory knows
+would have all of them stored, and read at once, for each member that they are."""
+
 
 def digest_of(member: str, target_id: str) -> str:
     """Returns the SQL of the digest of an account, for the lists of one member alone."""
@@ -57,13 +61,19 @@ WITH known AS (
 UPDATE newcomer n SET found_at = $2 FROM follow_list f
 WHERE f.id = n.follow_list AND f.member = $1 AND n.found_at > $2
 """
-_TAKE: Final = """
-DELETE FROM known_account k USING follow_list f WHERE f.id = k.follow_list AND f.member = $1 AND f.kind = $2
-RETURNING k.digest
+_LOCK: Final = "SELECT id FROM follow_list WHERE member = $1 ORDER BY id FOR UPDATE"
+# One array, not a row for each: they are read in a turn of the loop. The oldest first: whoever fills a list up keeps nobody out who
+# was known before.
+_READ: Final = """
+SELECT array_agg(digest ORDER BY id) FROM (
+    SELECT k.id, k.digest FROM known_account k JOIN follow_list f ON f.id = k.follow_list
+    WHERE f.member = $1 AND f.kind = $2 ORDER BY k.id LIMIT $3
+) AS known
 """
 _HAND_ON: Final = """
 INSERT INTO known_account (follow_list, digest)
-SELECT f.id, digest FROM follow_list f CROSS JOIN unnest($3::bytea[]) AS digest WHERE f.member = $1 AND f.kind = $2
+SELECT f.id, known.digest FROM follow_list f CROSS JOIN unnest($3::bytea[]) WITH ORDINALITY AS known (digest, place)
+WHERE f.member = $1 AND f.kind = $2 ORDER BY known.place
 """
 _NOTE_LEFT_OUT: Final = f"""
 UPDATE known_account k SET found_at = NULL FROM follow_list f CROSS JOIN unnest($2::text[]) AS target
@@ -94,10 +104,17 @@ async def note_known_before(connection: Connection, member: UUID, now: datetime)
     await connection.execute(_NOTE_PRESENT, member, now, now - HIDDEN_AFTER, now - BEFORE)
 
 
-async def take_known(connection: Connection, member: UUID, kind: Lists) -> list[bytes]:
-    """Takes what is known from a list that another replaces, for `hand_on_known`."""
-    rows = await connection.fetch(_TAKE, member, kind.value)
-    return [row["digest"] for row in rows]
+async def lock_lists(connection: Connection, member: UUID) -> None:
+    """Locks a member's lists before what was found for them goes. Who matches an arrival locks the list first, too: the other
+    way round the two would wait for each other, and one of them fail."""
+    await connection.execute(_LOCK, member)
+
+
+async def read_known(connection: Connection, member: UUID, kind: Lists) -> list[bytes]:
+    """Reads what is known from a list that another is to replace, for `hand_on_known`: `MAX_HANDED_ON` at most. Locks the list, with which
+    it goes."""
+    await lock_lists(connection, member)
+    return await connection.fetchval(_READ, member, kind.value, MAX_HANDED_ON) or []
 
 
 async def hand_on_known(connection: Connection, member: UUID, kind: Lists, digests: list[bytes]) -> None:

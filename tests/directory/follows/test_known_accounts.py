@@ -9,6 +9,7 @@ from directory.follows.plan import Wishes, plan_follows
 from directory.follows.runs import Source
 from directory.mappings import Mapping, Network, Strength
 from directory.queries import Lists, Query
+from directory.store import known_accounts
 from directory.store.arrivals import fetch_newcomers
 from directory.store.mapping_rows import ensure_origin, let_go_of_origin
 from tests.directory.follows.days import Days
@@ -43,6 +44,10 @@ async def newcomers(days: Days) -> list[str]:
     async with days.site.database.connection() as connection:
         found = await fetch_newcomers(connection, days.site.member)
     return [str(each.mapping.target_handle) for each in found]
+
+
+async def known_of(days: Days) -> list[tuple[object, ...]]:
+    return await days.site.fetch("SELECT digest FROM known_account ORDER BY id")
 
 
 @pytest.mark.parametrize("order", ["renewed", "revoked first", "revoked before the wish"])
@@ -259,3 +264,33 @@ async def test_lists_that_were_there_know_who_was(days: Days, dsn: str, seen: st
     await leave(days, 1)
     await days.work()
     assert days.site.network.followed == [handle(5)]
+
+
+async def test_who_arrives_as_the_version_begins_is_a_newcomer(days: Days, dsn: str) -> None:
+    """Fault: whoever had been taken in and was not held against the lists yet, be it half of a large peer's first sync, was
+    noted as somebody who had been there as each list was kept: nobody was told of them, and no wish followed them."""
+    await days.wish()
+    days.pass_days(1)
+    await say_unmet(days, days.says(letters(3), 3))
+    async with days.site.database.transaction() as connection:
+        await connection.execute(TAKE_BACK)
+        await connection.execute("DELETE FROM migration WHERE name = $1", MIGRATION)
+    assert await migrate(dsn)
+    await days.arrive(5)
+    assert await newcomers(days) == [handle(3), handle(5)]
+    await days.work()
+    assert days.site.network.followed == [handle(3), handle(5)]
+
+
+async def test_what_a_list_hands_on_has_an_end(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: a member kept one list after the other of all whom the directory knows. Each handed all on to the next, and what
+    was known grew with each, of people who were on no list any more. Those who were known first stay."""
+    monkeypatch.setattr(known_accounts, "MAX_HANDED_ON", 2)
+    await days.arrive(3)
+    await days.arrive(5)
+    before = await known_of(days)
+    await days.arrive(7, 9)
+    for leaf in range(1, 5):
+        await leave(days, leaf)
+    await days.keep_list()
+    assert await known_of(days) == before

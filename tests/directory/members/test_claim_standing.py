@@ -7,7 +7,7 @@ import pytest
 from directory.accounts import LinkedAccount
 from directory.identifiers import XId
 from directory.mappings import EvidenceKind
-from directory.members.claims import Claim, ClaimState, Settled
+from directory.members.claims import Claim, ClaimState, Settled, is_confirmed
 from directory.members.errors import ClaimPaused
 from directory.members.rechecks import Held, Lapsed
 from directory.networks.backoff import Failure
@@ -186,6 +186,22 @@ class TestApproval:
         seen = on_x("ada", 5, at=site.clock.now(), post=9)
         assert await site.claims.carry_out(job, seen, site.clock.now()) is Settled.NO_ROOM
         assert (await site.case(job.case.claim.id)).claim == job.case.claim
+
+    async def test_a_post_that_was_seen_again_takes_the_doubt_back(self, site: Site) -> None:
+        """Fault: a source said once that the post was gone. A day later it was seen, and Eve had no room. Where a source said
+        so once more, weeks later, her claim ended on that one look."""
+        job = await approved_look(site)
+        first = site.clock.now()
+        assert await site.claims.doubt(job.case, first, first, job.lease) is Settled.DOUBTED
+        site.clock.advance(days=1)
+        eve = job.case.claim.member
+        for number in range(19):
+            await site.membership.link(eve, on_x(f"eve_{number}", 100 + number))
+        (again,) = await site.claims.claim_due_looks(site.clock.now(), 10)
+        assert is_confirmed(again.case.claim, site.clock.now())
+        seen = on_x("ada", 5, at=site.clock.now(), post=9)
+        assert await site.claims.carry_out(again, seen, site.clock.now()) is Settled.NO_ROOM
+        assert not is_confirmed((await site.case(again.case.claim.id)).claim, site.clock.now())
 
 
 class TestAgain:
