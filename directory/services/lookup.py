@@ -84,6 +84,7 @@ class Lookup:
     async def _find_refused(
         self, queries: Sequence[Query], parts: Sequence[range], now: datetime
     ) -> dict[TargetId, Lists]:
+        """Finds the accounts that a list refuses, before all others are matched."""
         refused: dict[TargetId, Lists] = {}
         for numbers in parts:
             part = await _take_refused(queries, numbers)

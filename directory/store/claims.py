@@ -158,11 +158,9 @@ class ClaimStore:
         earlier one changes nothing. Seen, it is in doubt no more, whatever comes of it."""
         try:
             async with self._database.transaction() as connection:
-                changed = await _lock_as_decided(connection, job.case, seen)
+                changed = await _lock_as_decided(connection, job.case, seen, job.lease)
                 if changed is not None:
                     return changed
-                if not await CLAIM_LOOKS.lock(connection, job.lease):
-                    return Settled.CHANGED
                 await connection.execute(_BELIEVE, job.case.claim.id)
                 return await _hand_over(connection, job.case.claim, seen, now)
         except TooManyAccounts:
@@ -180,22 +178,18 @@ class ClaimStore:
         """Approves a claim whose evidence was seen not to hold, once: it is looked at again at `next_look`. It holds as
         `approve` does; a late result of an earlier attempt changes nothing."""
         async with self._database.transaction() as connection:
-            changed = await _lock_as_decided(connection, decided)
+            changed = await _lock_as_decided(connection, decided, lease=lease)
             if changed is not None:
                 return changed
-            if lease is not None and not await CLAIM_LOOKS.lock(connection, lease):
-                return Settled.CHANGED
             await connection.execute(_DOUBT, decided.claim.id, now, next_look)
         return Settled.DOUBTED
 
     async def lapse(self, decided: Case, now: datetime, lease: Lease | None = None) -> Settled:
         """Ends a claim whose evidence does not hold any more. A late result of an earlier attempt changes nothing."""
         async with self._database.transaction() as connection:
-            changed = await _lock_as_decided(connection, decided)
+            changed = await _lock_as_decided(connection, decided, lease=lease)
             if changed is not None:
                 return changed
-            if lease is not None and not await CLAIM_LOOKS.lock(connection, lease):
-                return Settled.CHANGED
             await _end(connection, decided, ClaimState.LAPSED, now)
         return Settled.LAPSED
 
@@ -267,13 +261,14 @@ async def _hand_over(connection: Connection, claim: Claim, seen: ProvenAccount, 
 
 
 async def _lock_as_decided(
-    connection: Connection, decided: Case, seen: ProvenAccount | None = None
+    connection: Connection, decided: Case, seen: ProvenAccount | None = None, lease: Lease | None = None
 ) -> Settled | None:
-    """Locks a case. Returns why a decision about it does not hold any more, None where it does."""
+    """Locks a case, and then the lease of a look. Returns why a decision about it does not hold any more, None where it does."""
     case = await _lock_case(connection, decided.claim.id, seen)
     if case is None:
         return Settled.NOT_WAITING
-    return None if case.is_still(decided) else Settled.CHANGED
+    is_lost = lease is not None and not await CLAIM_LOOKS.lock(connection, lease)
+    return Settled.CHANGED if is_lost or not case.is_still(decided) else None
 
 
 async def _lock_case(connection: Connection, claim: UUID, seen: ProvenAccount | None = None) -> Case | None:
