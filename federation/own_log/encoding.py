@@ -26,8 +26,8 @@ class Encoded:
     """The bodies of mappings, each with its own salt."""
 
     bodies: list[SealedBody] = field(default_factory=list)
-    issued: list[datetime] = field(default_factory=list)
-    """When each body says that it was issued."""
+    said: list[Statement] = field(default_factory=list)
+    """What each body says."""
     unsayable: list[int] = field(default_factory=list)
     """Row numbers of those that cannot be encoded as a statement."""
 
@@ -36,7 +36,7 @@ class Encoded:
         """Joins pieces in their order."""
         return cls(
             [body for piece in pieces for body in piece.bodies],
-            [time for piece in pieces for time in piece.issued],
+            [statement for piece in pieces for statement in piece.said],
             [number for piece in pieces for number in piece.unsayable],
         )
 
@@ -45,7 +45,7 @@ class Encoded:
         kept = [at for at, body in enumerate(self.bodies) if body[0] in numbers]
         return Encoded(
             [self.bodies[at] for at in kept],
-            [self.issued[at] for at in kept],
+            [self.said[at] for at in kept],
             [number for number in self.unsayable if number in numbers],
         )
 
@@ -86,9 +86,9 @@ def encode_mappings(waiting: Iterable[tuple[int, Mapping]], now: datetime) -> En
     for number, mapping in waiting:
         try:
             # What a machine stored whose clock runs ahead of this one's is not said with its times.
-            said = restamp(mapping, now)
-            bodies.append((number, encode_statement(Statement.of(said))))
-            encoded.issued.append(said.issued)
+            statement = Statement.of(restamp(mapping, now))
+            bodies.append((number, encode_statement(statement)))
+            encoded.said.append(statement)
         except InvalidStatement:
             encoded.unsayable.append(number)
     encoded.bodies = seal_bodies(bodies)

@@ -22,14 +22,14 @@ from directory.store.database import Connection
 from directory.store.staged_leaves import stage_leaves
 from federation.aside import run_aside
 from federation.errors import LogRefused, LogWaits, MissingKeys
-from federation.ingest import ingest_own_leaves
+from federation.ingest import Beside, Worded, ingest_own_leaves
 from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.ahead import Ahead
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
 from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
-from federation.own_log.encoding import encode_pending
+from federation.own_log.encoding import Encoded, encode_pending
 from federation.own_log.genesis import make_genesis
 from federation.own_log.guard import Guard, NoGuard
 from federation.own_log.high_water import SignedMark, check_size
@@ -80,6 +80,7 @@ class Sequencer:
         self.max_batch = max_batch
         self._edge: LogEdge | None = None
         self._ahead: Ahead | None = None
+        self._worded: Worded = {}
         self._cosigning_waits = ""
 
     def now(self) -> datetime:
@@ -93,6 +94,7 @@ class Sequencer:
         if keys.origin != self.origin:
             raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
         self._edge = self._ahead = None
+        self._worded = {}
         await self._guard.check(connection, keys)
         await check_known(connection, self.origin, [key.vkey for key in keys.logs], self._clock.now())
         async with connection.transaction():
@@ -168,12 +170,14 @@ class Sequencer:
                 return 0  # another process has staged; it, or our next run, goes on from there
             await check_clock(connection, state, now)
             await check_mark(connection, self._mark.read(), state)
-            pending, newest = await self._gather(connection, now, ahead)
+            pending, encoded = await self._gather(connection, now, ahead)
             if not pending:
                 return 0
             batch = await run_aside(compose_batch, await self._current_edge(connection, state), pending)
+            newest = max((statement.issued for statement in encoded.said), default=now)
             await _write(connection, state, batch, now, newest)
         self._edge = batch.edge
+        self._worded = _worded(batch, encoded)
         if len(pending.bodies) == self.max_batch:
             # More may wait, and is then staged at once.
             self._ahead = Ahead(self.origin, now, self.max_batch, after=pending.bodies[-1][0])
@@ -196,8 +200,8 @@ class Sequencer:
 
     async def _gather(
         self, connection: Connection, now: datetime, ahead: Ahead | None
-    ) -> tuple[Pending, datetime]:
-        """Gathers what waits, and the newest `issued` of it."""
+    ) -> tuple[Pending, Encoded]:
+        """Gathers what waits, and what its bodies say."""
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
         if ahead is None:
             encoded = await encode_pending(connection, self.origin, now, self.max_batch)
@@ -207,7 +211,7 @@ class Sequencer:
             log.error("mappings cannot be encoded as statements, and were withdrawn", rows=encoded.unsayable)
             await own_mappings.drop_unpublishable_mappings(connection, encoded.unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
-        return Pending(documents, encoded.bodies, revokes), max(encoded.issued, default=now)
+        return Pending(documents, encoded.bodies, revokes), encoded
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
         edge = self._edge
@@ -294,9 +298,13 @@ class Sequencer:
                 await log_rows.update_published(connection, state.signed, size)
             now = self._clock.now()
             leaves = range(state.ingested_size, size)
-            done = await ingest_own_leaves(connection, self.origin, leaves, now, self._ahead)
+            done = await ingest_own_leaves(
+                connection, self.origin, leaves, now, Beside(self._worded, self._ahead)
+            )
             if done != state.ingested_size:
                 await log_rows.update_ingested(connection, done)
+        # Members may withdraw what it says: it is not kept for longer than it is needed.
+        self._worded = {}
 
 
 def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> list[PrivateKey]:
@@ -309,6 +317,13 @@ def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> 
         return keys.require(going)
     except MissingKeys as error:
         raise LogRefused(f"the key that goes must sign once more: {error.seen}", mend=RECOVER) from error
+
+
+def _worded(batch: Batch, encoded: Encoded) -> Worded:
+    """Returns what the bodies of a batch say, by leaf."""
+    said = {body[0]: statement for body, statement in zip(encoded.bodies, encoded.said, strict=True)}
+    bodies = zip(batch.mappings, batch.statements, strict=True)
+    return {leaf: (body, said[number]) for (number, leaf), (_, _, body) in bodies}
 
 
 async def _write(

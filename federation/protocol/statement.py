@@ -210,14 +210,28 @@ _decoder: Final = msgspec.json.Decoder(_BodyWire)
 
 
 def encode_statement(statement: Statement) -> bytes:
-    """Encodes the body, at most 4,000 bytes. Raises InvalidStatement where the mapping cannot be encoded in that."""
+    """Encodes the body, at most 4,000 bytes, and makes sure that `parse_statement` reads the same statement from it. Raises
+    InvalidStatement where the mapping cannot be encoded in that, or nobody could read it."""
+    wire = _to_wire(statement)
     try:
-        body = canonical.encode(_to_wire(statement))
-    except ValueError as e:
+        body = canonical.encode(wire)
+        _check_read_back(statement, wire, body)
+    except (ValueError, InvalidIdentifier) as e:
         raise InvalidStatement(f"this mapping cannot be said: {e}") from None
     if len(body) > MAX_BODY_BYTES:
         raise InvalidStatement(f"this mapping needs more than {MAX_BODY_BYTES} bytes")
     return body
+
+
+def _check_read_back(statement: Statement, wire: _BodyWire, body: bytes) -> None:
+    """Checks what parsing would, in half the time: the rest was checked as the statement was made."""
+    parse_id, parse_handle = _ACCOUNT_PARSERS[statement.network]
+    x_id = None if wire.x.id is None else XId.parse(wire.x.id)
+    read = (x_id, XHandle.parse(wire.x.handle), parse_id(wire.to.id), parse_handle(wire.to.handle))
+    if read != (statement.x_id, statement.x_handle, statement.target_id, statement.target_handle):
+        raise ValueError("an identifier is not in its canonical form")
+    if _decoder.decode(body) != wire:
+        raise ValueError("it is read as something else")
 
 
 def parse_statement(body: bytes) -> Statement:

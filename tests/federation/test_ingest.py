@@ -78,3 +78,31 @@ async def test_taking_in_again_from_the_first_leaf_changes_nothing(harness: LogH
         assert await ingest_own_leaves(connection, ORIGIN, range(size), harness.clock.now()) == size
     assert await harness.fetch("SELECT ctid::text, leaf, state FROM mapping ORDER BY leaf") == before
     await harness.check()
+
+
+async def test_what_nobody_could_read_is_not_signed(harness: LogHarness) -> None:
+    """A row that was damaged, or written before a rule was made stricter: its leaf would be there for ever, and say nothing."""
+    await harness.add_pending(3)
+    await harness.fetch("UPDATE mapping SET target_handle = 'Two_Words' WHERE id = 2")
+    harness.made -= 1
+    await harness.run()
+    assert await harness.fetch("SELECT id FROM mapping ORDER BY id") == [{"id": 1}, {"id": 3}]
+    assert ((await harness.state()).published_size, await harness.live_leaves()) == (3, [1, 2])
+    await harness.check()
+
+
+async def test_what_answers_is_what_the_log_holds_to_the_byte(harness: LogHarness) -> None:
+    """Whoever has staged a batch knows what its bodies say, and believes that only of the same bytes."""
+    await harness.add_pending(2)
+    sequencer = harness.sequencer()
+    async with harness.database.connection() as connection:
+        await sequencer._stage(connection)
+        await connection.execute(
+            "UPDATE log_statement SET body = replace(convert_from(body, 'UTF8'), '\"handle\":\"person', '\"handle\":\"parson')::bytea"
+            " WHERE leaf = 2"
+        )
+    assert sequencer._worded.keys() == {1, 2}
+    await harness.run(sequencer)
+    names = await harness.fetch("SELECT left(x_handle, 6) AS name FROM mapping ORDER BY leaf")
+    assert [row["name"] for row in names] == ["person", "parson"]
+    assert sequencer._worded == {}

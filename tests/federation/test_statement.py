@@ -190,6 +190,27 @@ def test_a_mapping_that_no_log_may_say_is_not_written(wrong: dict[str, Any]) -> 
         replace(STATEMENT, **wrong)
 
 
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"x_handle": XHandle("@ada")},
+        {"x_handle": XHandle("ada lovelace")},
+        {"x_handle": XHandle("a" * 21)},
+        {"x_id": XId(0)},
+        {"x_id": XId(2**63)},
+        {"target_id": Did("did:plc:short")},
+        {"target_id": Did("did:web:Example.org")},
+        {"target_handle": AtHandle("Ada.example.org")},
+        {"target_handle": AtHandle("ada")},
+        {"evidence": (Evidence(EvidenceKind.X_POST_ID, ISSUED, "a\u0000"), STATEMENT.evidence[1])},
+    ],
+    ids=str,
+)
+def test_what_nobody_could_read_is_not_written(unreadable: dict[str, Any]) -> None:
+    with pytest.raises(InvalidStatement, match="cannot be said"):
+        encode_statement(replace(STATEMENT, **unreadable))
+
+
 def test_a_body_that_grows_too_long_is_not_written() -> None:
     sign_in = STATEMENT.evidence[1]
     long = replace(
