@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from directory.clock import CLOCK_SLACK
 from directory.follows.waiting import KEEP_PERMISSION, WAITING
 from directory.members.errors import MemberGone
 from directory.networks.port import Purpose
@@ -16,9 +17,9 @@ from directory.store.purposes import purpose_code, purpose_of_code
 from directory.store.tokens import hand_over_token
 
 _SINCE: Final = "GREATEST(r.next_at, t.granted_at)"
+_WAITS: Final = f"state IN ({', '.join(str(state.value) for state in sorted(WAITING))})"
 _UNUSED: Final = (
-    "FROM token t JOIN follow_run r ON r.account = t.account"
-    f" WHERE r.state IN ({', '.join(str(state.value) for state in sorted(WAITING))})"
+    f"FROM token t JOIN follow_run r ON r.account = t.account WHERE r.{_WAITS}"
     f" AND (t.purpose <> {purpose_code(Purpose.FOLLOW)}"
     " OR NOT EXISTS (SELECT FROM standing_match s WHERE s.account = t.account))"
 )
@@ -30,6 +31,15 @@ async def find_permission_end(connection: Connection, run: UUID) -> datetime | N
     none is kept for it alone."""
     since: datetime | None = await connection.fetchval(f"SELECT max({_SINCE}) {_UNUSED} AND r.id = $1", run)
     return None if since is None else since + KEEP_PERMISSION
+
+
+async def bring_waits_back(connection: Connection, now: datetime) -> None:
+    """Has runs wait since now that were paused under a clock which ran ahead, and tokens be given now."""
+    latest = now + CLOCK_SLACK
+    await connection.execute(
+        f"UPDATE follow_run SET next_at = $1 WHERE {_WAITS} AND next_at > $2", now, latest
+    )
+    await connection.execute("UPDATE token SET granted_at = $1 WHERE granted_at > $2", now, latest)
 
 
 async def give_back_unused(database: Database, now: datetime, limit: int, *, lived: datetime) -> int:
