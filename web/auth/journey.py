@@ -235,7 +235,9 @@ class Journeys:
 
 
 def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
-    """Returns the proof that a sign-in gives."""
+    """Returns the proof that a sign-in gives. Raises why it gives none, where no handle leads to the account."""
+    if done.nameless is not None:
+        raise done.nameless
     is_bluesky = isinstance(done.account, BlueskyAccount)
     kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
     return ProvenAccount(done.account, Evidence(kind, clock.now()), done.moved_to, done.page, done.software)
