@@ -14,6 +14,7 @@ from directory.clock import SystemClock
 from directory.follows.errors import NotNow, RunOpen, UnknownRun
 from directory.follows.runs import Run
 from directory.follows.states import RunMove
+from directory.follows.waiting import WAITING
 from directory.store.follows import FollowStore, RunView
 
 T = TypeVar("T")
@@ -100,7 +101,8 @@ def _with_store(work: Callable[[FollowStore, datetime], Awaitable[T]]) -> T:
 
 def _describe(run: Run) -> str:
     note = f" ({run.note})" if run.note else ""
-    when = f"ended {run.ended_at:{_TIME}}" if run.ended_at else f"next step {run.next_at:{_TIME}}"
+    next_at = f"{'waiting since' if run.state in WAITING else 'next step'} {run.next_at:{_TIME}}"
+    when = f"ended {run.ended_at:{_TIME}}" if run.ended_at else next_at
     where = f"{run.network.value} at {run.host or 'a server to be found'}"
     return (
         f"{run.kind.name.lower()} on {where}: {run.state.label}{note}, since {run.created_at:{_TIME}}, {when}"

@@ -30,6 +30,7 @@ from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.rechecks import RecheckStore
 from directory.store.standing_matches import StandingMatchStore
 from directory.store.used_challenges import UsedChallengeStore
+from federation.store.proof_links import purge_proof_links
 from web.catalogues import catalogue
 
 
@@ -74,7 +75,7 @@ def _job_parts(members: MemberParts) -> JobParts:
         steps=build_run_steps(members),
         standing=_standing(members),
         messages=_message_sending(members),
-        housekeeping=Housekeeping(ground.database, ground.clock),
+        housekeeping=Housekeeping(ground.database, ground.clock, {"proof_link": purge_proof_links}),
     )
 
 

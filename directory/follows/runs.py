@@ -61,7 +61,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     starts_at: datetime
     next_at: datetime
-    """When the next step is due."""
+    """When the next step is due. Of one that waits for its member: since when."""
     ended_at: datetime | None
     is_read: bool
     """Whether those who are followed already were read."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from directory.accounts import LinkedAccount
+from directory.accounts import BlueskyAccount, LinkedAccount, ProofState
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, Mapping, Network, Strength, has_begun
@@ -131,6 +131,13 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
         issued=issued,
         expires=min(expires, issued + VALIDITY),
     )
+
+
+def check_handle(target: LinkedAccount) -> None:
+    """Checks that an account may be published under its handle that was not published before. Raises ProofLapsed where the
+    last sign-in, or the last re-check, did not see the handle lead to it."""
+    if isinstance(target.account, BlueskyAccount) and target.health is not ProofState.HOLDS:
+        raise ProofLapsed
 
 
 def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tuple[Evidence, Strength]:

@@ -262,6 +262,15 @@ def _has_lost_handle(account: LinkedAccount, there: TargetAccount) -> bool:
     return there.handle == NO_HANDLE and account.account.handle != NO_HANDLE
 
 
+def lose_handle(account: LinkedAccount, now: datetime, *, is_refuted: bool) -> LinkedAccount:
+    """Applies a sign-in that saw no handle lead to an account: as after a re-check that saw the same, it is in doubt where
+    `is_refuted`, else stale. One whose proof did not hold before, or that has no handle, stays as it is."""
+    if account.health is not ProofState.HOLDS or account.handle == NO_HANDLE:
+        return account
+    state, wait = (ProofState.IN_DOUBT, CONFIRM_AFTER) if is_refuted else (ProofState.STALE, FIRST_DELAY)
+    return msgspec.structs.replace(account, health=state, health_since=now, recheck_at=now + wait)
+
+
 def _judge_return(account: LinkedAccount, now: datetime) -> Doubtful | Lapsed:
     """Judges an account that answers after it was away: a day later it lapses, and its member proves it anew."""
     if account.health is ProofState.IN_DOUBT:

@@ -23,7 +23,7 @@ import msgspec
 from directory.accounts import TargetAccount
 from directory.identifiers import Acct, TargetHandle, TargetId
 from directory.mappings import Network
-from directory.networks.sign_in_errors import NeedsSignIn
+from directory.networks.sign_in_errors import NeedsSignIn, SignInError
 
 # The browser must return within this time.
 SIGN_IN_LIFETIME: Final = timedelta(minutes=15)
@@ -118,7 +118,7 @@ class TokenSet(msgspec.Struct, frozen=True):
 
 class SignInDone(msgspec.Struct, frozen=True):
     """A finished sign-in: the proof that a person holds an account, whose present handle is checked in both
-    directions."""
+    directions, unless it is `nameless`."""
 
     account: TargetAccount
     purpose: Purpose
@@ -134,6 +134,9 @@ class SignInDone(msgspec.Struct, frozen=True):
     """The address of the profile, as its server tells it; None where that may not be one."""
     software: str = ""
     """What the account's server says that it runs; empty where it does not say."""
+    nameless: SignInError | None = None
+    """Why no handle was seen to lead to the account, which is proven by its id alone: whoever is a member signs in with it,
+    and nothing else comes of it. None where the handle of `account` leads to it."""
 
 
 class Grants(Protocol):

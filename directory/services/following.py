@@ -34,13 +34,15 @@ PAGE: Final = 100
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a run is. `next_slot` is when its next step is due, None where it does nothing by itself; `ends_at` is when
-    it will have ended where nothing comes between, None where that cannot be said."""
+    it will have ended where nothing comes between, None where that cannot be said; `permission_ends` is when its permission
+    is given back, None where it does not wait for its member or none is kept."""
 
     run: Run
     counts: Counts
     budget: Budget
     next_slot: datetime | None
     ends_at: datetime | None
+    permission_ends: datetime | None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,9 +123,8 @@ class Following:
         view = await self._store.view_run(member, run, now)
         is_at_work = view.run.state in (RunState.PLANNED, RunState.RUNNING, RunState.UNDOING)
         next_slot = max(view.run.next_at, now) if is_at_work else None
-        return Progress(
-            view.run, view.counts, view.budget, next_slot, _ends_at(view.run, view.counts, view.budget, now)
-        )
+        ends_at = _ends_at(view.run, view.counts, view.budget, now)
+        return Progress(view.run, view.counts, view.budget, next_slot, ends_at, view.permission_ends)
 
     async def items(
         self, member: UUID, run: UUID, after: int = -1, *, state: ItemState | None = None, limit: int = PAGE

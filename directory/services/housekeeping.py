@@ -1,6 +1,6 @@
 """Purges what has expired, in small steps that any number of processes may repeat."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from directory.clock import Clock
@@ -9,18 +9,19 @@ from directory.lived_time import Times
 from directory.store.database import Database
 from directory.store.erasures import purge_abandoned
 from directory.store.lived_time import look_at_clock
-from directory.store.member_tables import PURGES
+from directory.store.member_tables import PURGES, Purge
 
 STEP: Final = 1_000
 """Rows that one step touches."""
 
 
 class Housekeeping:
-    """Purges all tables. Run every few minutes."""
+    """Purges all tables of the directory, and by `more` those that others keep. Run every few minutes."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, more: Mapping[str, Purge] | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._more = more or {}
 
     async def run(self, only: Collection[str] | None = None) -> dict[str, int]:
         """Runs one step for each table, or for `only` some. Returns how many rows each purged. Repeat for those of which that
@@ -31,7 +32,8 @@ class Housekeeping:
         """
         done, failed = dict[str, int](), list[Exception]()
         times = await look_at_clock(self._database, self._clock.now())
-        for table, purge in (*PURGES.items(), ("member", _purge_abandoned)):
+        purges = {**PURGES, "member": _purge_abandoned, **self._more}
+        for table, purge in purges.items():
             if only is not None and table not in only:
                 continue
             try:

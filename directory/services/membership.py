@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from directory.accounts import LinkedAccount, Member, ProvenAccount
+from directory.accounts import LinkedAccount, Member, ProvenAccount, TargetAccount
 from directory.clock import Clock
 from directory.members.claims import Claim
 from directory.store.claims import ClaimStore
@@ -27,6 +27,14 @@ class Membership:
         where nobody may join.
         """
         return await self._members.sign_in(proven, self._clock.now(), may_join=may_join, afresh=afresh)
+
+    async def enter(self, account: TargetAccount, *, is_refuted: bool) -> LinkedAccount | None:
+        """Finds the account of the member who has just proven to hold it, though no handle was seen to lead to it; with
+        `is_refuted`, one was seen not to. Renews nothing: what is published of it is as after such a re-check.
+
+        Returns None where nobody holds it, or it lapsed. Raises LapsedSignIn.
+        """
+        return await self._members.enter(account, self._clock.now(), is_refuted=is_refuted)
 
     async def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:
         """Links an account, or renews its proof. One that lapsed is taken over from a member who has another.

@@ -5,7 +5,7 @@ from uuid import UUID
 from directory.clock import Clock
 from directory.mappings import Mapping
 from directory.members.errors import PublicationHidden, UnknownAccount, UnknownPublication
-from directory.members.publications import Publication, Wish
+from directory.members.publications import Publication, Wish, check_handle
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
 
@@ -30,6 +30,9 @@ class Publishing:
         if wish.x_account not in accounts or wish.target_account not in accounts:
             raise UnknownAccount
         x, target = accounts[wish.x_account], accounts[wish.target_account]
+        said = await self._publications.list_publications(member)
+        if not any((each.x_account, each.target_account) == (x.id, target.id) for each in said):
+            check_handle(target)
         mapping = await self._publications.preview_mapping(x, target, self._origin, self._clock.now())
         if await self._publications.find_hide_reason(mapping) is not None:
             raise PublicationHidden

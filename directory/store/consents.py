@@ -1,4 +1,4 @@
-"""Consents: a row for each time that one was given. A row is ended, never changed."""
+"""Consents: a row for each time that one was given. A row is ended, never changed, but that one from the future is from now."""
 
 from datetime import datetime
 from typing import Final
@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from directory.clock import CLOCK_SLACK
 from directory.members.consents import (
     PRESENT_VERSION,
     Consent,
@@ -79,6 +80,16 @@ class ConsentStore:
             members = [row["member"] for row in rows if row["kind"] == ConsentKind.KEEP_FOLLOW_LIST]
             await connection.execute("DELETE FROM follow_list WHERE member = ANY($1::uuid[])", members)
         return len(rows)
+
+
+async def bring_consents_back(connection: Connection, now: datetime) -> None:
+    """Makes consents that were given under a clock which ran ahead ones of now: they last as long as any from now on."""
+    await connection.execute(
+        "UPDATE consent SET given_at = $1::timestamptz, expires = expires - (given_at - $1::timestamptz)"
+        " WHERE ended_at IS NULL AND given_at > $2",
+        now,
+        now + CLOCK_SLACK,
+    )
 
 
 async def fetch_consents(connection: Connection, member: UUID) -> list[Consent]:

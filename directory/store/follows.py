@@ -10,6 +10,7 @@ from directory.follows.budget import fresh_budget
 from directory.follows.errors import NotNow, RunOpen, UnknownRun, WishEnded
 from directory.follows.runs import Budget, Counts, Item, Run, StandingMatch, Wanted
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
+from directory.follows.waiting import WAITING
 from directory.members.errors import UnknownAccount
 from directory.networks.port import Purpose
 from directory.store.accounts import lock_member
@@ -30,6 +31,7 @@ from directory.store.follow_runs import (
 from directory.store.known_accounts import note_left_out
 from directory.store.standing_claims import finish_batch
 from directory.store.tokens import hand_over_token
+from directory.store.waiting_permissions import find_permission_end
 
 
 class RunView(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class RunView(msgspec.Struct, frozen=True):
     run: Run
     counts: Counts
     budget: Budget
+    permission_ends: datetime | None
 
 
 class FollowStore:
@@ -164,7 +167,8 @@ class FollowStore:
             found = await _require_run(connection, member, run)
             counts = await RunItems(connection, run).count()
             budget = await find_budget(connection, found.account)
-        return RunView(found, counts, budget or fresh_budget(now))
+            ends = await find_permission_end(connection, run) if found.state in WAITING else None
+        return RunView(found, counts, budget or fresh_budget(now), ends)
 
     async def list_items(
         self, member: UUID, run: UUID, after: int, limit: int, state: ItemState | None = None

@@ -43,6 +43,7 @@ from directory.store.sign_ins import SignInStore
 from directory.store.standing_ends import purge_standing
 from directory.store.standing_matches import fetch_standing
 from directory.store.tokens import fetch_tokens
+from directory.store.waiting_permissions import give_back_unused
 from directory.vault import Context
 
 ContextOf = Callable[[UUID], Context]
@@ -130,7 +131,8 @@ MEMBER_TABLES: Final = (
         of_member="account IN (SELECT id FROM linked_account WHERE member = $1)",
         goes=Goes.HANDED_OVER,
         exported=Exported("permissions", "permissions.json", fetch_tokens),
-        kept="until given back",
+        kept="until no run and no wish needs it, or 30 days while its run waits for the member",
+        purge=lambda database, times, limit: give_back_unused(database, times.now, limit, lived=times.lived),
         context_of=token_context,
     ),
     MemberTable(

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from directory.accounts import LinkedAccount, Member, ProvenAccount
+from directory.accounts import LinkedAccount, Member, ProofState, ProvenAccount, TargetAccount
 from directory.members.errors import (
     ClaimPaused,
     LapsedSignIn,
@@ -16,6 +16,7 @@ from directory.members.errors import (
     UnknownAccount,
     XAccountContested,
 )
+from directory.members.rechecks import lose_handle
 from directory.store.account_linking import Contested, link_account
 from directory.store.account_removal import remove_account
 from directory.store.accounts import (
@@ -30,8 +31,11 @@ from directory.store.accounts import (
     lock_x_parties,
     opens_nothing,
     plain_uuid,
+    save_health,
+    update_rechecks,
 )
 from directory.store.database import Connection, Database
+from directory.store.publication_rows import restate_account
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -103,6 +107,31 @@ class MemberStore:
             except ClaimPaused:
                 linked = held
         return SignedIn(linked if isinstance(linked, LinkedAccount) else held, is_new=False)
+
+    async def enter(self, account: TargetAccount, now: datetime, *, is_refuted: bool) -> LinkedAccount | None:
+        """Finds an account by its id alone, for somebody who has just proven to hold it. No proof is renewed by that; one
+        that held is as after a re-check that saw the same: in doubt where `is_refuted`, else stale.
+
+        Returns None where nobody holds it, or it lapsed. Raises LapsedSignIn where it opens nothing.
+        """
+        async with self._database.transaction() as connection:
+            before = await find_account(connection, account)
+            if before is None or not await connection.fetchval(
+                "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", before.member
+            ):
+                return None
+            held = await find_account(connection, account)
+            if held is None or held.member != before.member:
+                return None
+            if await opens_nothing(connection, held, now):
+                raise LapsedSignIn(held.account)
+            after = lose_handle(held, now, is_refuted=is_refuted)
+            if after != held:
+                await save_health(connection, after)
+                if after.health is ProofState.IN_DOUBT:
+                    await restate_account(connection, after, now)
+                await update_rechecks(connection, held.member, now)
+        return None if held.is_lapsed else after
 
     async def _join(self, proven: ProvenAccount, now: datetime) -> SignedIn | None:
         """Makes a member. Returns None where somebody signed in with the same account at the same moment."""

@@ -12,6 +12,7 @@ from directory.members.publications import (
     KEEP_EXPIRED,
     Publication,
     Wish,
+    check_handle,
     is_worth_restating,
 )
 from directory.moderation.hides import HideReason
@@ -77,6 +78,8 @@ class PublicationStore:
             if await find_hide_reason(connection, mapping) is not None:
                 raise PublicationHidden
             said = await fetch_publication_on(connection, x.id, mapping.network)
+            if said is None or said.target_account != target.id:
+                check_handle(target)
             if said is None:
                 await insert_publication(connection, x, target, mapping, None)
             else:

@@ -291,7 +291,7 @@ class LinkCheck(Table, tablename="link_check"):
 
 
 class Consent(Table, tablename="consent"):
-    """See `directory.members.consents.Consent`. Rows are ended, never changed: they are the history."""
+    """See `directory.members.consents.Consent`. Rows are ended, never changed, but those from the future: they are the history."""
 
     id = BigSerial(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)

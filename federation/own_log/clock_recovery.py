@@ -2,7 +2,8 @@
 
 1. What was issued in the future is stored again with right times, one publication at a time: the next batch says it, and
    revokes the leaf before, as for a renewal.
-2. Re-checks that were planned for a time far in the future are due now: what is published expires without them.
+2. Re-checks that were planned for a time far in the future are due now: what is published expires without them. Consents
+   that were given in the future, and runs that wait since then, are of now: they would last so much longer.
 3. Then the times of the last batch are set to now, and the cosignature of a time to come is dropped. What our witness has
    cosigned of the logs of peers stays, with the time that it is now: nobody has believed a time so far ahead. Until this
    last step the log stays in doubt: after a kill in between, the same command does the rest.
@@ -16,8 +17,10 @@ import msgspec
 from directory.clock import Clock
 from directory.mappings import MAX_AHEAD
 from directory.members.rechecks import RECHECK_EVERY
+from directory.store.consents import bring_consents_back
 from directory.store.database import Connection
 from directory.store.rechecks import bring_rechecks_forward
+from directory.store.waiting_permissions import bring_waits_back
 from federation.errors import LogEmpty, LogRefused
 from federation.own_log.preconditions import MAX_CLOCK_STEP, WrongClock, check_clock, load_state
 from federation.own_log.restamping import is_ahead, restamp
@@ -65,6 +68,8 @@ async def recover_clock(connection: Connection, origin: str, clock: Clock) -> in
     for number in await list_ahead(connection, origin, clock.now() + MAX_AHEAD):
         count += await _say_again(connection, origin, number, clock.now())
     await bring_rechecks_forward(connection, clock.now() + RECHECK_EVERY, clock.now())
+    await bring_consents_back(connection, clock.now())
+    await bring_waits_back(connection, clock.now())
     async with connection.transaction():
         state, now = await load_state(connection, origin, lock=True), clock.now()
         if state is None:

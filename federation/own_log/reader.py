@@ -18,6 +18,7 @@ from federation.own_log.mapping_proof import make_mapping_proof
 from federation.protocol.entry import STRIDE_BYTES
 from federation.store.doubt import Doubt
 from federation.store.log import LogStore, Published
+from federation.store.proof_links import PROOF_LINK_LIFE
 from federation.tlog.cosignature import CosignatureVerifier
 from federation.tlog.keys import VerifierKey
 from federation.tlog.note import Note, Signature, parse_note
@@ -30,7 +31,6 @@ LATE_AFTER: Final = timedelta(minutes=15)
 """Without a cosignature for so long, no process leads: one is made every ten minutes."""
 MAX_COSIGNATURES: Final = 50
 """Witnesses that are shown on a checkpoint, our own first: a note has at most 100 lines."""
-PROOF_LINK_LIFE: Final = timedelta(hours=1)
 
 
 class LogService:
@@ -120,8 +120,7 @@ class LogService:
     async def create_proof_link(self, leaf: int) -> str:
         """Creates a token with which the proof of a leaf can be fetched once, within an hour."""
         token = secrets.token_urlsafe(24)
-        now = self._clock.now()
-        await self._store.add_proof_link(_hash(token), leaf, now + PROOF_LINK_LIFE, now)
+        await self._store.add_proof_link(_hash(token), leaf, self._clock.now() + PROOF_LINK_LIFE)
         return token
 
     async def redeem_proof_link(self, leaf: int, token: str) -> bytes:

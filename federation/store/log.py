@@ -110,10 +110,9 @@ class LogStore:
             )
         return None if found is None else bool(found["holds"])
 
-    async def add_proof_link(self, token_hash: bytes, leaf: int, expires: datetime, now: datetime) -> None:
-        """Stores a link; deletes expired ones."""
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM proof_link WHERE expires <= $1", now)
+    async def add_proof_link(self, token_hash: bytes, leaf: int, expires: datetime) -> None:
+        """Stores a link."""
+        async with self._database.connection() as connection:
             await connection.execute(
                 "INSERT INTO proof_link (token_hash, leaf, expires) VALUES ($1, $2, $3)",
                 token_hash,

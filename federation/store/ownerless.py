@@ -10,7 +10,7 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "log_statement": "what the log says: salt and body go when the leaf's revoke is published",
     "log_revoke": "numbers of leaves, as the log has them",
     "log_operations": "the operator's signed documents",
-    "proof_link": "hashes of links that were given out, and numbers of leaves: they go when they expire",
+    "proof_link": "hashes of links that were given out, and numbers of leaves: they go with the housekeeping once they have expired",
     "log_recovery": "sizes and hashes of our own log, and the address of a peer",
     "recovered_bundle": "hashes and numbers of leaves, as the log has them",
     "recovered_statement": "what the log says, while it is brought back: emptied when it is",

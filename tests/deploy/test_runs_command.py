@@ -59,7 +59,8 @@ def test_an_operator_lists_shows_pauses_resumes_and_cancels(command: Command) ->
     shown = command.run("runs", "show", str(RUN)).out
     assert "pending: 2" in shown
     assert "taaaab" not in shown
-    assert ": paused" in command.run("runs", "pause", str(RUN)).out
+    paused = command.run("runs", "pause", str(RUN)).out
+    assert (": paused" in paused, "waiting since" in paused) == (True, True)
     assert command.run("runs", "pause", str(RUN)).code == 1
     assert ": running" in command.run("runs", "resume", str(RUN)).out
     assert ": cancelled" in command.run("runs", "cancel", str(RUN)).out

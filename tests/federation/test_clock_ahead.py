@@ -10,12 +10,15 @@ from uuid import UUID
 
 import pytest
 
+from directory.follows.states import RunState
 from directory.mapping_life import MappingState
+from directory.members.consents import KEEP_FOR, ConsentKind
 from directory.members.publications import Wish
 from directory.members.rechecks import RECHECK_EVERY
 from directory.services.membership import Membership
 from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
+from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
@@ -134,6 +137,31 @@ async def test_what_is_said_again_is_checked_again_in_time(harness: LogHarness) 
     assert all(row["recheck_at"] > latest for row in await planned(harness))
     await recover(harness)
     assert [row["recheck_at"] for row in await planned(harness)] == [harness.clock.now()] * 2
+
+
+async def test_what_was_agreed_to_ahead_lasts_no_longer_than_any(harness: LogHarness) -> None:
+    """A list that was kept under a clock four years ahead was kept for five, and a run that was paused then kept its
+    permission for as long."""
+    consents, ahead = ConsentStore(harness.database), timedelta(days=4 * 365)
+    await harness.run()
+    await run_ahead(harness, days=ahead.days)
+    [owner] = await harness.fetch("SELECT id FROM member")
+    member = UUID(int=owner["id"].int)
+    for now in (harness.clock.now(), harness.clock.now() + ahead):
+        await consents.give_consent(member, ConsentKind.KEEP_FOLLOW_LIST, 1, now)
+    async with harness.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO follow_run (id, member, account, network, host, kind, source, state, created_at, starts_at, next_at)"
+            " SELECT gen_random_uuid(), member, id, network, '', 1, 1, $1, $2, $2, $2 FROM linked_account WHERE network <> 3",
+            RunState.PAUSED, harness.clock.now() + ahead,
+        )  # fmt: skip
+    await recover(harness)
+    now = harness.clock.now()
+    published, ended, kept = await consents.list_consents(member)
+    assert published.given_at == now
+    assert ended.ended_at is not None
+    assert (kept.given_at, kept.expires) == (now, now + KEEP_FOR)
+    assert await harness.fetch("SELECT next_at FROM follow_run") == [{"next_at": now}]
 
 
 async def planned(harness: LogHarness) -> list[dict[str, Any]]:

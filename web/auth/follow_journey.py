@@ -6,12 +6,19 @@ from uuid import UUID
 
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount
+from directory.accounts import AccountNetwork, LinkedAccount, TargetAccount
 from directory.clock import Clock
 from directory.members.errors import MemberError
 from directory.members.sign_ins import SignIn
-from directory.networks.port import Purpose
-from directory.networks.sign_in_errors import IdentityMismatch, RefusedByPerson, SignInError, StateMismatch
+from directory.networks.port import Purpose, SignInStart
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    IdentityMismatch,
+    RefusedByPerson,
+    ServerUnreachable,
+    SignInError,
+    StateMismatch,
+)
 from directory.services.following import purpose_of
 from directory.services.signing_in import Departure
 from directory.vault import Secret
@@ -69,17 +76,26 @@ class FollowJourneys:
         """Returns the address to send the browser to. Raises InvalidIdentifier, SignInError, MemberGone."""
         if account.target is None:
             raise StateMismatch("", "nobody follows with an account on X")
-        started = await self._members.networks[account.network].start_sign_in(
-            str(account.handle),
-            purpose=asked.purpose,
-            redirect_uri=redirect_uri,
-            now=self._clock.now(),
-            expected=account.target.id,
-        )
+        try:
+            started = await self._start(account.target, str(account.handle), asked.purpose, redirect_uri)
+        except (AccountNotFound, IdentityMismatch, ServerUnreachable):
+            # The handle leads nowhere any more, or to somebody else; an undo has to be possible all the same.
+            started = await self._start(account.target, str(account.target.id), asked.purpose, redirect_uri)
         away = AwayToFollow(started.record, account.id, asked.run)
         departure = Departure(started.state, asked.purpose, account.network, account.member, away.sealable())
         await self._members.signing_in.begin(at.browser, departure)
         return started.authorize_url
+
+    async def _start(
+        self, account: TargetAccount, named: str, purpose: Purpose, redirect_uri: str
+    ) -> SignInStart:
+        return await self._members.networks[account.network].start_sign_in(
+            named,
+            purpose=purpose,
+            redirect_uri=redirect_uri,
+            now=self._clock.now(),
+            expected=account.id,
+        )
 
     async def arrive(self, kept: SignIn, returned_to: str) -> Permitted:
         """Keeps the permission, and lets the run go on. Where it was not given, it says why. Raises StateMismatch."""

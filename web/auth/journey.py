@@ -16,7 +16,7 @@ from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
-from directory.networks.sign_in_errors import OurselvesBusy, SignInError, StateMismatch
+from directory.networks.sign_in_errors import HandleMismatch, OurselvesBusy, SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
 from web.auth.follow_journey import FollowJourneys, Permitted, Wish
@@ -138,6 +138,8 @@ class Journeys:
             done = await self._members.networks[network].finish_sign_in(
                 record, returned_to, self._clock.now()
             )
+            if done.nameless is not None:
+                return await self._let_in(done, done.nameless, at)
             if done.instead_of is not None:
                 return await self._ask(done, done.instead_of, at)
             return await self._welcome(proven_by(done, self._clock), at, afresh=away.afresh)
@@ -190,6 +192,21 @@ class Journeys:
         )
         return Arrival(signed_in.account, signed_in.is_new, token)
 
+    async def _let_in(self, done: SignInDone, nameless: SignInError, at: AtBrowser) -> Arrival:
+        """Signs a member in with an account of theirs that no handle leads to, so that they can leave, or end anything.
+
+        Raises `nameless` for everybody else: nothing begins with such an account, and nothing is proven by it.
+        """
+        if at.me is not None or done.instead_of is not None:
+            raise nameless
+        held = await self._members.membership.enter(
+            done.account, is_refuted=isinstance(nameless, HandleMismatch)
+        )
+        if held is None:
+            raise nameless
+        token, _ = await self._members.signing_in.start_session(held, at.label, at.session or None)
+        return Arrival(held, is_new_member=False, token=token)
+
     async def _start(
         self, typed: str, networks: tuple[AccountNetwork, ...]
     ) -> tuple[AccountNetwork, SignInStart]:
@@ -218,7 +235,9 @@ class Journeys:
 
 
 def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
-    """Returns the proof that a sign-in gives."""
+    """Returns the proof that a sign-in gives. Raises why it gives none, where no handle leads to the account."""
+    if done.nameless is not None:
+        raise done.nameless
     is_bluesky = isinstance(done.account, BlueskyAccount)
     kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
     return ProvenAccount(done.account, Evidence(kind, clock.now()), done.moved_to, done.page, done.software)

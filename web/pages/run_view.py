@@ -46,6 +46,7 @@ class RunView(msgspec.Struct, frozen=True):
     per_hour: int | None
     next_slot: datetime | None
     ends_at: datetime | None
+    permission_ends: datetime | None
     acts: frozenset[str]
 
     @property
@@ -79,6 +80,7 @@ def run_view(progress: Progress, account: LinkedAccount | None, now: datetime) -
         _per_hour(progress, now),
         progress.next_slot if is_at_work else None,
         progress.ends_at if is_at_work else None,
+        progress.permission_ends if run.state is RunState.PAUSED else None,
         _acts(progress),
     )
 

@@ -35,6 +35,7 @@ from directory.networks.sign_in_errors import (
     NeedsSignIn,
     OurselvesBusy,
     ServerMisbehaved,
+    ServerUnreachable,
     SignInError,
     SignInExpired,
     StateMismatch,
@@ -129,7 +130,8 @@ class BlueskySignIn:
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
         """Exchanges the code, and checks the result: the account itself has to name the server that signed it in.
 
-        Another account than the named one is told (`SignInDone.instead_of`), not refused.
+        Another account than the named one is told (`SignInDone.instead_of`), not refused; so is one that no handle leads
+        to (`SignInDone.nameless`).
         """
         kept = _Record.from_bytes(record)
         returned = Returned.parse(returned_to)
@@ -143,11 +145,11 @@ class BlueskySignIn:
             tokens = await self._exchange(kept, server, code, now)
             held = self._token_set(kept, tokens, now)
             await self._grants.note_grant(held, kept.expected.purpose)
-            account = await self._check(kept, tokens)
+            account, nameless = await self._name(await self._check(kept, tokens))
         instead_of = kept.named if kept.named_did not in {None, str(account.did)} else None
         purpose = kept.expected.purpose
         is_granted = (may_arrange if purpose is Purpose.ARRANGE else may_follow)(tokens.scope)
-        return SignInDone(account, purpose, is_granted, held, instead_of)
+        return SignInDone(account, purpose, is_granted, held, instead_of, nameless=nameless)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens. Raises NeedsSignIn also where the account has moved: its former server may not sign it in."""
@@ -250,15 +252,22 @@ class BlueskySignIn:
         )
         return read_tokens(answer, spent=SignInExpired)
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> BlueskyAccount:
-        """Returns who signed in. A server is believed only for accounts that name it as theirs."""
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> DidDocument:
+        """Returns the document of who signed in. A server is believed only for accounts that name it as theirs."""
         did = account_of(tokens, kept.issuer)
         if kept.expected.account_id not in {None, str(did)}:
             raise IdentityMismatch(kept.issuer, "somebody else signed in than was expected")
         document = await self._identities.document(did)
         if await self._servers.issuer_for(document.pds) != kept.issuer:
             raise IssuerMismatch(kept.issuer, "the server signed in an account of another server")
-        return BlueskyAccount(did, await self._identities.handle_of(document))
+        return document
+
+    async def _name(self, document: DidDocument) -> tuple[BlueskyAccount, SignInError | None]:
+        """Returns the account under its handle; under `NO_HANDLE`, and why, where that was not seen to lead back."""
+        try:
+            return BlueskyAccount(document.did, await self._identities.handle_of(document)), None
+        except (HandleMismatch, ServerUnreachable) as error:
+            return BlueskyAccount(document.did, NO_HANDLE), error
 
     def _token_set(self, kept: _Record, tokens: TokenAnswer, now: datetime) -> TokenSet:
         return token_set(tokens, kept.issuer, kept.client_id, DpopBinding(kept.key, kept.key_id), now)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -91,6 +92,26 @@ def test_where_the_instance_runs_no_key_is_asked_for(
     file.write_bytes(take(ada, publish(ada, internet, x, "own")).content)
     monkeypatch.setenv("PASSERELLE_DATA", str(ada.instance.settings.data))
     assert "localhost/log has said that @own_on_x" in verified(file).output
+
+
+def test_a_link_that_nobody_uses_goes_by_itself(
+    ada: Visitor, instance: MemberInstance, internet: FakeInternet, x: FakeX
+) -> None:
+    """Fault: it went when somebody else made one. On a quiet instance that tells for ever who took their proof, by the leaf."""
+    address = publish(ada, internet, x, "unused")
+    fetch(instance, "DELETE FROM proof_link")
+    kept = [ada.send("/account", address).headers["location"] for _ in range(3)]
+    hours = iter((-1, 0, 24 * 365))
+    for row in fetch(instance, "SELECT token_hash FROM proof_link"):
+        fetch(
+            instance,
+            "UPDATE proof_link SET expires = expires + $2 WHERE token_hash = $1",
+            row["token_hash"],
+            timedelta(hours=next(hours)),
+        )
+    instance.call(instance.worker.drain)
+    assert len(fetch(instance, "SELECT FROM proof_link")) == 1
+    assert sorted(ada.get(link).status_code for link in kept) == [200, 404, 404]
 
 
 def test_the_proof_of_another_is_not_there(

@@ -1,7 +1,10 @@
 """A permission that its server refuses in the middle of a run: the member can give it again, whatever is kept."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from directory.follows.waiting import KEEP_PERMISSION
+from directory.store.waiting_permissions import give_back_unused
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
 from tests.web.members.follow_worlds import HandRun
@@ -70,3 +73,30 @@ def test_an_undo_whose_permission_is_refused_can_be_permitted(
     assert "It waits for you: please allow it at your server once more." in shown
     assert permit_again(instance, internet, member, run, "permit") == f"{page}?said=permitted"
     assert of_run(instance, run) == (6, "")
+
+
+def test_a_paused_run_says_until_when_its_permission_is_kept_and_asks_for_another(
+    instance: MemberInstance, internet: FakeInternet, member: Follower, hand: HandRun
+) -> None:
+    """Fault: a run that was paused and forgotten kept the permission to write to its account for ever."""
+    run = start(instance, internet, member)
+    hand.begin(run)
+    hand.follow(run, [0])
+    page = f"/account/runs/{run}"
+    assert "we keep the permission of your server" not in member.get(page).text
+    member.send(page, f"{page}/pause")
+    assert "we keep the permission of your server" in member.get(page).text
+    assert "Allow it at my server" not in member.get(page).text
+    states = hand.states(run)
+
+    async def give_back() -> None:
+        now = instance.clock.now() + KEEP_PERMISSION + timedelta(minutes=1)
+        await give_back_unused(instance.database, now, 1_000, lived=now)
+
+    instance.call(give_back)
+    assert tokens(instance, member) == 0
+    shown = member.get(page).text
+    assert "we keep the permission of your server" not in shown
+    assert "Allow it at my server" in shown
+    assert permit_again(instance, internet, member, run, "resume") == f"{page}?said=permitted"
+    assert (of_run(instance, run), hand.states(run), tokens(instance, member)) == ((1, ""), states, 1)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from directory.identifiers import Did
+from directory.accounts import BlueskyAccount
+from directory.identifiers import NO_HANDLE, Did
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     HandleMismatch,
@@ -13,6 +14,7 @@ from directory.networks.sign_in_errors import (
     NotAServer,
     RefusedByPerson,
     ServerMisbehaved,
+    ServerUnreachable,
     StateMismatch,
 )
 from tests.directory.networks.bluesky.fakes import (
@@ -174,11 +176,12 @@ async def test_a_handle_that_leads_to_somebody_else(near: Neighbourhood) -> None
 
 
 async def test_a_document_that_claims_a_handle(near: Neighbourhood) -> None:
-    """The attacker writes Alice's handle into a document of their own. The tokens are ended."""
+    """The attacker writes Alice's handle into a document of their own: they are nobody by that name. The tokens are ended."""
     near.documents[MALLORY]["alsoKnownAs"] = ["at://alice.test"]
     started = await near.start(MALLORY)
-    with pytest.raises(HandleMismatch):
-        await near.finish(started, "https://evil.test")
+    done = await near.finish(started, "https://evil.test")
+    assert done.account == BlueskyAccount(Did(MALLORY), NO_HANDLE)
+    assert isinstance(done.nameless, HandleMismatch)
     await near.grants.revoke_all(near.sign_in, NOON)
     assert near.internet.asked("evil.test")[-1] == "/oauth/revoke"
 
@@ -189,8 +192,18 @@ async def test_a_document_that_claims_a_handle(near: Neighbourhood) -> None:
 async def test_a_document_without_a_handle(near: Neighbourhood, names: list[object]) -> None:
     near.documents[MALLORY]["alsoKnownAs"] = names
     started = await near.start(MALLORY)
-    with pytest.raises(HandleMismatch):
-        await near.finish(started, "https://evil.test")
+    done = await near.finish(started, "https://evil.test")
+    assert done.account == BlueskyAccount(Did(MALLORY), NO_HANDLE)
+    assert isinstance(done.nameless, HandleMismatch)
+
+
+async def test_a_handle_that_nobody_can_say_where_it_leads(near: Neighbourhood) -> None:
+    """Its domain is gone, or the name servers are down: the account is proven by its id, and no name of it."""
+    started = await near.start(MALLORY)
+    near.is_dns_down = True
+    done = await near.finish(started, "https://evil.test")
+    assert done.account == BlueskyAccount(Did(MALLORY), NO_HANDLE)
+    assert isinstance(done.nameless, ServerUnreachable)
 
 
 async def test_a_handle_that_leads_to_two_accounts(near: Neighbourhood) -> None:
