@@ -336,6 +336,29 @@ async def test_blocks_and_mutes(
 
 
 @everywhere
+async def test_nobody_is_blocked_who_is_followed_there(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """Fault: a block of a list from X ended follows that the member had made by hand, and those of the others back; no undo
+    brings them again. A mute ends nothing."""
+    home = at(internet, flavour, clock)
+    home.scope = "read write:follows write"
+    before = clock.now()
+    clock.advance(hours=1)
+    people = [
+        home.add("bob@far.test", asked_at=before),
+        home.add("shy@far.test", asked_at=before, is_locked=True),
+        home.add("eve@far.test"),
+    ]
+    session, items = session_at(home, http, clock), attempts(*people)
+    told = await session.follow(RunKind.BLOCK, items)
+    left = (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)
+    assert verdicts(told) == {0: left, 1: left, 2: (ItemState.FOLLOWED, Reason.NONE)}
+    assert [person.is_blocked for person in people] == [False, False, True]
+    assert set(states(await session.follow(RunKind.MUTE, items)).values()) == {ItemState.FOLLOWED}
+
+
+@everywhere
 async def test_who_is_followed_is_read(
     internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
 ) -> None:
