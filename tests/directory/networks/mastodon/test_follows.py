@@ -215,12 +215,16 @@ async def test_who_moved_is_not_followed(
     carol = home.add("carol@new.test")
     bob = home.add("bob@far.test", moved=carol)
     own = home.add("dave@home.test", moved=home.add("dan@home.test"))
-    told = await session_at(home, http, clock).follow(FOLLOW, attempts(bob, own))
-    assert verdicts(told) == dict.fromkeys(range(2), (FAILED, Reason.MOVED))
+    # Under the same name, to the member's own server: there it is shown as the bare name, as the old one's would be.
+    came = home.add("erin@far.test", moved=home.add("erin@home.test"))
+    told = await session_at(home, http, clock).follow(FOLLOW, attempts(bob, own, came))
+    assert verdicts(told) == dict.fromkeys(range(3), (FAILED, Reason.MOVED))
     assert told.outcomes[0].moved_to == carol.account
     assert told.outcomes[1].moved_to is not None
     assert told.outcomes[1].moved_to.handle == Acct("dan", "home.test")
-    assert bob.follows == own.follows == 0
+    assert told.outcomes[2].moved_to is not None
+    assert told.outcomes[2].moved_to.handle == Acct("erin", "home.test")
+    assert bob.follows == own.follows == came.follows == 0
 
 
 async def test_a_suspended_account(internet: FakeInternet, http: GuardedClient, clock: FakeClock) -> None:
