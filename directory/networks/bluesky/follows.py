@@ -25,7 +25,7 @@ from directory.networks.bluesky.settling import LookForPart, Part, SendPart, Set
 from directory.networks.bluesky.tids import Tids, is_tid
 from directory.networks.bluesky.ways import way_of
 from directory.networks.bluesky.wire import Send
-from directory.networks.bluesky.xrpc import Xrpc
+from directory.networks.bluesky.xrpc import Refusal, Xrpc
 from directory.networks.http import TOO_MANY_REQUESTS
 from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
@@ -95,7 +95,13 @@ class BlueskyFollows:
         whom the account has chosen the opposite."""
         self._require_permission()
         possible = [item for item in items if self._is_possible(item)]
-        numbers = await self._way.find_opposed(possible)
+        try:
+            numbers = await self._way.find_opposed(possible)
+        except Refusal as refusal:
+            if not refusal.is_rate_limit:
+                raise
+            # Nothing was sent: left as sent, they would be looked for, and given up after some times.
+            return Told(tuple(_outcomes(items, ItemState.PENDING)), 0, self._refused_until)
         opposed = [item for item in possible if item.number in numbers]
         possible = [item for item in possible if item.number not in numbers]
         settled = await self._settle(self._way.add, self._find_made, self._way.create_points, possible)
