@@ -31,8 +31,8 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of an item: SENT (unknown yet), FOLLOWED, REQUESTED, ALREADY, FAILED, PENDING (nothing was sent), or for an
-    undo UNDONE, FOLLOWED or UNDOING (unknown yet). `moved_to`: the account says that it moved there."""
+    """What became of an item: SENT (unknown yet), FOLLOWED, REQUESTED, ALREADY, FAILED, SKIPPED (the member follows whom the run
+    would block), PENDING (nothing was sent), or for an undo UNDONE, FOLLOWED or UNDOING (unknown yet). `moved_to`: the account says that it moved there."""
 
     number: int
     state: ItemState
@@ -85,7 +85,8 @@ class FollowSession(Protocol):
         ...
 
     async def follow(self, kind: RunKind, items: Sequence[Attempt]) -> Told:
-        """Follows (or blocks, or mutes), each once."""
+        """Follows (or blocks, or mutes), each once: nobody whom the account has blocked is followed, nor blocked who is
+        followed."""
         ...
 
     async def look(self, kind: RunKind, items: Sequence[Attempt]) -> Told:

@@ -81,6 +81,17 @@ class Lookup:
                 chunk = [match for match in found[first : first + MATCH_PIECE_PAIRS] if match is not None]
                 yield [mark_refused(match, refused) for match in chunk] if refused else chunk
 
+    async def find_leading_to_refused(self, queries: Sequence[Query]) -> set[Query]:
+        """Finds those on a list who lead to an account that somebody else on it has who is blocked or muted. Raises
+        DirectoryUnavailable."""
+        chunks = self.match_chunks(queries, with_evidence=False)
+        return {
+            match.query
+            async for chunk in chunks
+            for match in chunk
+            if any(answer.refused_as is not None for answer in match.answers)
+        }
+
     async def _find_refused(
         self, queries: Sequence[Query], parts: Sequence[range], now: datetime
     ) -> dict[TargetId, Lists]:

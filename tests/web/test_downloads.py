@@ -13,9 +13,12 @@ import httpx
 import msgspec
 import pytest
 
+from directory.archive import Archive
+from directory.archive.reader import Skipped
 from directory.choosing import Chosen
 from directory.exports import MASTODON_CSV_MAX_ROWS
-from directory.queries import Query
+from directory.identifiers import XId
+from directory.queries import Lists, Query
 from directory.ranking import Answer, MatchedBy
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
@@ -30,7 +33,8 @@ async def fill(instance: RunningInstance) -> None:
     """Adds two people on both networks, one on Bluesky alone, and more on Mastodon than one file takes."""
     pairs = [make(f"both{number}", number) for number in (1, 2) for make in (bluesky, mastodon)]
     crowd = [mastodon(f"m{number}", 100_000 + number) for number in range(CROWD)]
-    await instance.mappings().add([*pairs, bluesky("blue", 3), mastodon("byname"), *crowd])
+    two_names = [bluesky("liked", 11, target="same"), bluesky("blocked", 12, target="same")]
+    await instance.mappings().add([*pairs, bluesky("blue", 3), mastodon("byname"), *crowd, *two_names])
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +304,49 @@ def test_the_rest_of_a_large_archive_can_be_asked_for(
     assert "These are people 3 to 3 of the 3 in your archive" in second
     assert "1 person is already here" in second
     assert 'name="portion"' not in second
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_whom_a_large_archive_blocks_is_blocked_in_each_portion(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Fault: of an archive that is looked up in portions, whoever is blocked stood in the last. Where they were followed under
+    another name on X, their account was ticked in the first, and followed."""
+    monkeypatch.setattr(uploads, "MAX_MATCH_PAIRS", 4)
+    lists = {"following": (11, 2), "follower": (21, 22, 23), "block": (12, 24)}
+    words = {"following": "following", "follower": "follower", "block": "blocking"}
+    files = [
+        (
+            f"{name}.js",
+            f"window.YTD.{name}.part0 = {json.dumps([{words[name]: {'accountId': str(each)}} for each in x_ids])}".encode(),
+        )
+        for name, x_ids in lists.items()
+    ]
+    page = upload(client, *files, portion=str(number), do="json")
+    assert "same.bsky.example" not in page.text
+    assert ("both2@social.example" in page.text) is (number == 1)
+
+
+def test_each_of_a_large_archive_is_in_one_portion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is left out by those who stand beside a portion, however many they are, and no portion is too large."""
+    monkeypatch.setattr(uploads, "MAX_MATCH_PAIRS", 10)
+    for blocked in range(40):
+        people = [Query(XId(1 + each), None, Lists.FOLLOWING) for each in range(40 - blocked)]
+        people += [Query(XId(100 + each), None, Lists.BLOCK) for each in range(blocked)]
+        portions = [uploads.portion_of(archive_of(people), 1)]
+        while not portions[-1].is_last:
+            portions.append(uploads.portion_of(archive_of(people), portions[-1].number + 1))
+        assert portions[-1] == uploads.portion_of(archive_of(people), 99)
+        of_each = [portion.people[: portion.end - portion.start + 1] for portion in portions]
+        assert [each for people in of_each for each in people] == people
+        for portion in portions:
+            assert len(portion.people) <= 10
+            assert len(set(portion.people)) == len(portion.people)
+            assert set(people[-blocked:][:5] if blocked else []) <= set(portion.people)
+
+
+def archive_of(people: list[Query]) -> Archive:
+    return Archive(None, people, frozenset(), Skipped())
 
 
 def test_what_was_left_out_is_told_beside_the_results(client: httpx.Client) -> None:

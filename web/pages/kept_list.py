@@ -56,8 +56,8 @@ async def keep_list(
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
-    """Keeps the people of an archive whom the member followed, but for blocked and muted ones, in place of those
-    before.
+    """Keeps the people of an archive whom the member followed, but for blocked and muted ones, under whatever name on X, in
+    place of those before.
 
     An archive that names none of them changes nothing.
     """
@@ -70,7 +70,11 @@ async def keep_list(
     followed = [query for query in sent.people if query.lists and query.lists.is_wanted]
     if followed:
         async with context.turns.of(me.member), context.services.large_matches:
-            await context.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)
+            # Who is refused is not kept, so that later nobody knows whose accounts are.
+            refused = await context.services.lookup.find_leading_to_refused(sent.people)
+            followed = [query for query in followed if query not in refused] if refused else followed
+            if followed:
+                await context.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)
     if followed and not sent.notices and not is_fragment(request):
         return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
     template = "_kept_list.html" if is_fragment(request) else "kept_list.html"

@@ -77,7 +77,7 @@ async def results(
     if not form.has_files and not form.has_list:
         return Redirect("/", status_code=303)
     read = await read_sent(form)
-    portion = portion_of(read, form.portion) if read else None
+    portion = await asyncio.to_thread(portion_of, read, form.portion) if read else None
     queries = PackedQueries(chain(form.queries, portion.people)) if portion else form.queries
     key = client_keys.key_of(request.scope)
     pair_limiter.take(key, max(1, len(queries))).check()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO, Final, cast
 
 import msgspec
@@ -43,7 +43,8 @@ def max_form_bytes(settings: Settings) -> int:
 
 
 class Portion(msgspec.Struct, frozen=True):
-    """The people of an archive that are looked up at once: `start` to `end` of `total`, counted from 1."""
+    """The people of an archive that are looked up at once: `start` to `end` of `total`, counted from 1, and those whom its owner
+    blocked or muted: their accounts are refused whoever leads there, in each portion."""
 
     people: list[Query]
     start: int
@@ -57,12 +58,24 @@ class Portion(msgspec.Struct, frozen=True):
 
 
 def portion_of(archive: Archive, number: int) -> Portion:
-    """Returns a portion of the people, the last one where `number` is beyond it."""
+    """Returns a portion of the people, the last one where `number` is beyond it.
+
+    Half of a portion is for those who are refused, and stand elsewhere: where there are more, the first of them.
+    """
     total = len(archive.people)
-    number = min(number, max(1, -(-total // MAX_MATCH_PAIRS)))
-    start = (number - 1) * MAX_MATCH_PAIRS
-    people = archive.people[start : start + MAX_MATCH_PAIRS]
-    return Portion(people, start + 1, start + len(people), total, number)
+    refused = _places_of_refused(archive) if total > MAX_MATCH_PAIRS else []
+    size = MAX_MATCH_PAIRS - len(refused)
+    number = min(number, max(1, -(-total // size)))
+    start = (number - 1) * size
+    people = archive.people[start : start + size]
+    end = start + len(people)
+    beside = [archive.people[place] for place in refused if not start <= place < end]
+    return Portion(people + beside, start + 1, end, total, number)
+
+
+def _places_of_refused(archive: Archive) -> list[int]:
+    places = (place for place, query in enumerate(archive.people) if query.lists.is_refused)
+    return list(islice(places, MAX_MATCH_PAIRS // 2))
 
 
 async def read_sent(form: ResultsForm) -> Archive | None:

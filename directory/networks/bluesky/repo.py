@@ -91,6 +91,11 @@ class Repo:
             raise BadAnswer(self._xrpc.host, "has more records than we read", may_have_arrived=True)
         return entries + more
 
+    async def read_newest(self, collection: str, pages: int) -> list[Entry]:
+        """Reads the newest records of a collection: so many pages of 100."""
+        entries, _ = await self._read_pages(collection, None, pages)
+        return entries
+
     async def read_down_to(self, collection: str, key: str) -> list[Entry]:
         """Reads the records of a collection from the newest down to a key: those that were made since it was."""
         entries, _ = await self._read_pages(collection, None, MAX_PAGES, lowest=key)

@@ -12,7 +12,15 @@ from directory.follows.runs import Run, RunKind
 from directory.networks.bluesky.client import may_call, may_create
 from directory.networks.bluesky.mutes import MUTE, Mutes
 from directory.networks.bluesky.points import CREATE_POINTS, DELETE_POINTS
-from directory.networks.bluesky.records import COLLECTIONS, LIST, list_key, list_record, record_of
+from directory.networks.bluesky.records import (
+    BLOCK,
+    COLLECTIONS,
+    FOLLOW,
+    LIST,
+    list_key,
+    list_record,
+    record_of,
+)
 from directory.networks.bluesky.repo import MAX_WRITES, Entry, Repo, Write, create
 from directory.networks.bluesky.settling import Part
 
@@ -20,6 +28,11 @@ RECORDS_AT_ONCE: Final = 40
 """Made between two turns: half a millisecond."""
 MUTES_A_BATCH: Final = 20
 """Each is a call of its own."""
+
+
+MAX_OPPOSED_PAGES: Final = 100
+"""Of blocks, or follows, that are read before a batch: the 10,000 newest, within the time of a step."""
+OPPOSITES: Final = {RunKind.FOLLOW: BLOCK, RunKind.BLOCK: FOLLOW}
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -51,6 +64,11 @@ class Way(Protocol):
 
     async def find(self, part: Part) -> Found:
         """Finds what is there of some items."""
+        ...
+
+    async def find_opposed(self, part: Part) -> frozenset[int]:
+        """Finds for whom the account has chosen the opposite: whom it has blocked is not followed, and whom it follows not
+        blocked. Returns their numbers."""
         ...
 
     async def add(self, part: Part) -> None: ...
@@ -94,6 +112,14 @@ class RecordsWay:
         own = frozenset(item.number for item in part if subjects.get(item.remote) == str(item.account.id))
         found = {item.number: others.get(str(item.account.id)) for item in part if item.number not in own}
         return Found(own, {number: key for number, key in found.items() if key is not None})
+
+    async def find_opposed(self, part: Part) -> frozenset[int]:
+        opposite = OPPOSITES.get(self._kind)
+        if opposite is None or not part:
+            return frozenset()
+        entries = await self._repo.read_newest(opposite, MAX_OPPOSED_PAGES)
+        subjects = {entry.subject for entry in entries}
+        return frozenset(item.number for item in part if str(item.account.id) in subjects)
 
     async def add(self, part: Part) -> None:
         await self._repo.create(await self._records(part))
@@ -172,6 +198,11 @@ class MutesWay:
     async def find(self, part: Part) -> Found:
         muted = await self._mutes.read_all()
         return Found(frozenset(item.number for item in part if str(item.account.id) in muted), {})
+
+    async def find_opposed(self, part: Part) -> frozenset[int]:
+        """A mute ends nothing, and stands beside a follow."""
+        _ = part
+        return frozenset()
 
     async def add(self, part: Part) -> None:
         for item in part:

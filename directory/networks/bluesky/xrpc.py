@@ -15,6 +15,8 @@ from directory.networks.sign_in_errors import NeedsSignIn
 MAX_CHARS: Final = 200
 _TAKEN_DOWN: Final = frozenset({"AccountTakedown", "AccountSuspended", "RepoTakendown", "RepoSuspended"})
 _SHUT: Final = frozenset({"AccountDeactivated", "RepoDeactivated", "RepoNotFound"})
+_NO_REPO: Final = "Could not find repo"
+"""What the reference server says, as InvalidRequest, to whoever reads records of an account that is shut."""
 _TOKEN: Final = frozenset({"ExpiredToken", "InvalidToken", "invalid_token", "AuthMissing"})
 _WANTS_NONCE: Final = "use_dpop_nonce"
 
@@ -89,7 +91,7 @@ class Xrpc:
         says = str(getattr(response.content, "message", None) or "")[:MAX_CHARS]
         if name in _TAKEN_DOWN:
             return AccountTakenDown(self.host, "the account was taken down or suspended")
-        if name in _SHUT:
+        if name in _SHUT or says.startswith(_NO_REPO):
             return AccountShut(self.host, "the account is suspended or switched off at its server")
         if name in _TOKEN or (response.status_code in {401, 403} and name != _WANTS_NONCE):
             return NeedsSignIn(self.host, "the server no longer takes the permission")

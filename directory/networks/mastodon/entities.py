@@ -59,9 +59,12 @@ class ApiAccount(msgspec.Struct, frozen=True, kw_only=True):
             raise BadAnswer("", "the answer is no list", may_have_arrived=True)
         return [cls.read(one) for one in read[:MAX_ACCOUNTS]]
 
-    def moved_acct(self, own: Acct) -> Acct | None:
-        """Returns the address that the account moved to; None where it did not."""
-        return moved_acct(self.moved, own)
+    def moved_acct(self, own: Acct, domain: str = "") -> Acct | None:
+        """Returns the address that the account moved to; None where it did not. `domain` is that of the server that told it,
+        where that is not the account's own."""
+        if self.moved is not None and self.moved.get("acct") == self.acct:
+            return None  # to itself, by whichever of its names
+        return moved_acct(self.moved, own, domain)
 
 
 class Relationship(msgspec.Struct, frozen=True):
@@ -90,14 +93,14 @@ def _id(value: object) -> str:
     return text if _ID.fullmatch(text) else ""
 
 
-def moved_acct(moved: object, own: Acct) -> Acct | None:
-    """Returns the address of the account in the field `moved`, None where there is none. Only its `acct` is read: on the
-    account's own domain it is the bare name."""
+def moved_acct(moved: object, own: Acct, domain: str = "") -> Acct | None:
+    """Returns the address of the account in the field `moved`, None where there is none, or it is `own`. Only its `acct` is
+    read: on the domain of the server that told it, which is the account's own where none is given, it is the bare name."""
     name = moved.get("acct") if isinstance(moved, dict) else None
     if not isinstance(name, str):
         return None
     try:
-        there = parse_shown_acct(name if "@" in name else f"{name}@{own.host}")
+        there = parse_shown_acct(name if "@" in name else f"{name}@{domain or own.host}")
     except InvalidIdentifier:
         return None
     return there if there.key != own.key else None

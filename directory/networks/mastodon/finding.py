@@ -151,8 +151,8 @@ class Finder:
             return Lost(Reason.NOT_FOUND)
         if account.suspended:
             return Lost(Reason.LABELLED)
-        there = account.moved_acct(Acct(wanted.acct.user, self._host))
-        if account.moved is not None and there is not None and there.key != wanted.acct.key:
+        there = account.moved_acct(wanted.acct, self._host)
+        if there is not None:
             return Lost(Reason.MOVED, await self._fingers.account_of(there))
         return Found(account.id) if account.id else Lost(Reason.NOT_FOUND)
 

@@ -20,6 +20,9 @@ def before_act(kind: RunKind, number: int, id_: str, row: Relationship | None) -
         return Outcome(number, ItemState.FAILED, Reason.NOT_FOUND, id_)
     if _is_done(kind, row) or (kind is RunKind.FOLLOW and row.requested):
         return Outcome(number, ItemState.ALREADY, Reason.ALREADY_FOLLOWED, id_)
+    if kind is RunKind.BLOCK and (row.following or row.requested):
+        # A block ends follows in both directions, and no undo brings them back.
+        return Outcome(number, ItemState.SKIPPED, Reason.ALREADY_FOLLOWED, id_)
     return _blocked(kind, number, id_, row)
 
 

@@ -1,6 +1,7 @@
 """The list that a member lets us keep: agreed to first, read from an archive, replaced, deleted."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
+from tests.harness.mappings import bluesky
 from tests.web.archives import FILES, following, write_zip, zip_bytes
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
@@ -59,6 +61,30 @@ def test_nobody_muted_or_blocked_is_kept_as_one_to_follow(instance: MemberInstan
     muted = {"data/following.js": following("11"), "data/mute.js": FILES["data/mute.js"]}
     bring(member, "twitter.zip", zip_bytes(muted))
     assert kept(instance) == [[(12, ""), (13, "")]]
+
+
+def test_nobody_is_kept_who_leads_to_an_account_that_is_blocked(
+    instance: MemberInstance, member: Visitor
+) -> None:
+    """Fault: whoever was blocked under one name on X and followed under another was left out of every plan of the archive. The
+    list that is kept of it has no blocks: a plan from it wanted the account, and a wish for newcomers followed it."""
+    mappings = [
+        bluesky("liked", 811, target="same"),
+        bluesky("blocked", 812, target="same"),
+        bluesky("other", 813),
+    ]
+    instance.call(lambda: instance.mappings().add(mappings))
+    member.send(PATH, f"{PATH}/consent", version="1")
+    block = "window.YTD.block.part0 = " + json.dumps([{"blocking": {"accountId": "812"}}])
+    bring(
+        member,
+        "twitter.zip",
+        zip_bytes({"data/following.js": following("811", "813"), "data/block.js": block}),
+    )
+    assert kept(instance) == [[(813, "")]]
+    # Else nobody of the archive would be kept in place of somebody.
+    bring(member, "twitter.zip", zip_bytes({"data/following.js": following("811"), "data/block.js": block}))
+    assert kept(instance) == [[(813, "")]]
 
 
 def test_only_whom_they_followed_is_kept_and_gone_when_they_no_longer_agree(

@@ -215,12 +215,16 @@ async def test_who_moved_is_not_followed(
     carol = home.add("carol@new.test")
     bob = home.add("bob@far.test", moved=carol)
     own = home.add("dave@home.test", moved=home.add("dan@home.test"))
-    told = await session_at(home, http, clock).follow(FOLLOW, attempts(bob, own))
-    assert verdicts(told) == dict.fromkeys(range(2), (FAILED, Reason.MOVED))
+    # Under the same name, to the member's own server: there it is shown as the bare name, as the old one's would be.
+    came = home.add("erin@far.test", moved=home.add("erin@home.test"))
+    told = await session_at(home, http, clock).follow(FOLLOW, attempts(bob, own, came))
+    assert verdicts(told) == dict.fromkeys(range(3), (FAILED, Reason.MOVED))
     assert told.outcomes[0].moved_to == carol.account
     assert told.outcomes[1].moved_to is not None
     assert told.outcomes[1].moved_to.handle == Acct("dan", "home.test")
-    assert bob.follows == own.follows == 0
+    assert told.outcomes[2].moved_to is not None
+    assert told.outcomes[2].moved_to.handle == Acct("erin", "home.test")
+    assert bob.follows == own.follows == came.follows == 0
 
 
 async def test_a_suspended_account(internet: FakeInternet, http: GuardedClient, clock: FakeClock) -> None:
@@ -333,6 +337,29 @@ async def test_blocks_and_mutes(
     assert states(await session.undo(kind, items[:1])) == {0: ItemState.UNDONE}
     assert not bob.is_blocked
     assert not bob.is_muted
+
+
+@everywhere
+async def test_nobody_is_blocked_who_is_followed_there(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """Fault: a block of a list from X ended follows that the member had made by hand, and those of the others back; no undo
+    brings them again. A mute ends nothing."""
+    home = at(internet, flavour, clock)
+    home.scope = "read write:follows write"
+    before = clock.now()
+    clock.advance(hours=1)
+    people = [
+        home.add("bob@far.test", asked_at=before),
+        home.add("shy@far.test", asked_at=before, is_locked=True),
+        home.add("eve@far.test"),
+    ]
+    session, items = session_at(home, http, clock), attempts(*people)
+    told = await session.follow(RunKind.BLOCK, items)
+    left = (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)
+    assert verdicts(told) == {0: left, 1: left, 2: (ItemState.FOLLOWED, Reason.NONE)}
+    assert [person.is_blocked for person in people] == [False, False, True]
+    assert set(states(await session.follow(RunKind.MUTE, items)).values()) == {ItemState.FOLLOWED}
 
 
 @everywhere

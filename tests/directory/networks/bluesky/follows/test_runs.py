@@ -10,7 +10,9 @@ from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
 from directory.networks.answers import Answer
-from directory.networks.bluesky.xrpc import AccountShut
+from directory.networks.bluesky.records import COLLECTIONS
+from directory.networks.bluesky.ways import RecordsWay
+from directory.networks.bluesky.xrpc import AccountShut, Refusal
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.port import Purpose
@@ -26,6 +28,8 @@ from tests.directory.networks.bluesky.signing_in import Instance
 from tests.peers.pds import Account
 
 WRITES = "com.atproto.repo.applyWrites"
+READS = "com.atproto.repo.listRecords"
+"""Whom the member has blocked by hand."""
 
 
 async def follower(instance: Instance, account: Account, kind: RunKind = RunKind.FOLLOW) -> Follower:
@@ -81,7 +85,7 @@ async def test_one_request_for_two_hundred_follows(instance: Instance, alice: Ac
     run.want(*(attempt(number) for number in range(400)))
     await finish(run)
     # One more where the server wants a nonce that is not known yet: it does not count here.
-    assert run.line.paths == [WRITES] * 2
+    assert run.line.paths == [READS, WRITES] * 2
     assert run.budget is not None
     assert run.budget.hour_spent == 1_200
 
@@ -168,6 +172,52 @@ async def test_blocks_and_lists(instance: Instance, alice: Account, kind: RunKin
     assert await records(instance, alice.did, "app.bsky.graph.list") == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "by_hand", "left"),
+    [
+        (RunKind.FOLLOW, "app.bsky.graph.block", (ItemState.FAILED, Reason.BLOCKED)),
+        (RunKind.BLOCK, "app.bsky.graph.follow", (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)),
+    ],
+)
+async def test_what_was_done_by_hand_is_not_undone_by_a_list_from_x(
+    instance: Instance, alice: Account, kind: RunKind, by_hand: str, left: tuple[ItemState, Reason]
+) -> None:
+    """Fault: whom a member has blocked on Bluesky was followed all the same, by a wish for newcomers unseen; at Mastodon's servers
+    nobody is. And whom they follow there was blocked for a list from X."""
+    run = await follower(instance, alice, kind)
+    await follow_by_hand(instance, alice, [stranger_did(number) for number in range(150)], by_hand)
+    run.want(attempt(3), attempt(149), attempt(200))
+    told = await run.step()
+    assert told is not None
+    assert {each.number: (each.state, each.reason) for each in told.outcomes} == {
+        3: left,
+        149: left,
+        200: (ItemState.FOLLOWED, Reason.NONE),
+    }
+    made = await records(instance, alice.did, COLLECTIONS[kind])
+    assert [each["subject"] for each in made.values()] == [stranger_did(200)]
+    assert len(await records(instance, alice.did, by_hand)) == 150
+
+
+async def test_nobody_is_given_up_where_the_server_limits_what_is_read(
+    instance: Instance, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent, so nobody is looked for, nor failed after some looks."""
+
+    async def refuse(*_: object) -> frozenset[int]:
+        raise Refusal("localhost", 429, "RateLimitExceeded", "")
+
+    run = await follower(instance, alice)
+    run.want(*(attempt(number) for number in range(3)))
+    with monkeypatch.context() as limited:
+        limited.setattr(RecordsWay, "find_opposed", refuse)
+        told = await run.step()
+    assert told is not None
+    assert (told.spent, run.states()) == (0, {"pending": 3})
+    await finish(run)
+    assert run.states() == {"followed": 3}
+
+
 async def test_whom_no_server_takes(instance: Instance, alice: Account) -> None:
     """The member's own account, on their own list: nothing is sent for it."""
     run = await follower(instance, alice)
@@ -190,7 +240,7 @@ async def test_an_account_that_is_switched_off(instance: Instance, alice: Accoun
     )
     with pytest.raises(AccountShut):
         await run.step()
-    assert run.line.paths == [WRITES]
+    assert run.line.paths == [READS]
 
 
 async def test_a_permission_that_was_taken_back(instance: Instance, alice: Account, bob: Account) -> None:
@@ -225,4 +275,4 @@ async def test_a_server_that_forgot_its_nonce_costs_one_request(instance: Instan
         assert run.states() == {"followed": 2}
         run.want(attempt(2))
         await run.step()
-    assert sent == [401, 200, 200]
+    assert sent == [200, 401, 200, 200, 200], "whom the member has blocked is read as anybody reads it"
