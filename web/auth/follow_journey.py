@@ -128,8 +128,6 @@ class FollowJourneys:
         """Tells what needs the permission: an open run of the account whose kind it serves, or newcomers who are followed
         with it. None where nothing does: then no permission is kept."""
         follows = self._members.follows
-        if follows is None:
-            return None
         runs = await follows.following.list_of(account.member)
         mine = [run for run in runs if run.account == account.id and run.state.is_open]
         if any(purpose_of(run.kind) is purpose for run in mine):
@@ -140,5 +138,4 @@ class FollowJourneys:
 
     async def _go_on(self, account: LinkedAccount) -> None:
         """Lets the run of an account go on that waited for the permission."""
-        if self._members.follows is not None:
-            await self._members.follows.following.permission_given(account.id)
+        await self._members.follows.following.permission_given(account.id)
