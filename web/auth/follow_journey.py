@@ -10,9 +10,8 @@ from directory.accounts import AccountNetwork, LinkedAccount
 from directory.clock import Clock
 from directory.members.errors import MemberError
 from directory.members.sign_ins import SignIn
-from directory.networks.port import Purpose
+from directory.networks.port import Purpose, purpose_of
 from directory.networks.sign_in_errors import IdentityMismatch, RefusedByPerson, SignInError, StateMismatch
-from directory.services.following import purpose_of
 from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.member_context import AtBrowser

@@ -11,9 +11,8 @@ from directory.accounts import LinkedAccount
 from directory.errors import InvalidIdentifier
 from directory.follows.runs import Run, RunKind
 from directory.members.sessions import new_token
-from directory.networks.port import Purpose
+from directory.networks.port import Purpose, purpose_of
 from directory.networks.sign_in_errors import NotAServer, ServerMisbehaved, ServerNotSecure, SignInError
-from directory.services.following import purpose_of
 from web.auth.follow_journey import Wish
 from web.auth.journey import Journeys
 from web.auth.member_context import NO_STORE, MemberContext

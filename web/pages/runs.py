@@ -12,7 +12,8 @@ from litestar.params import FromPath, QueryParameter
 from directory.follows.errors import NotNow, RunOpen
 from directory.follows.runs import RunKind
 from directory.follows.states import RunState
-from directory.services.following import Following, purpose_of
+from directory.networks.port import purpose_of
+from directory.services.following import Following
 from web.auth.journey import Journeys
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
