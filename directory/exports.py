@@ -1,10 +1,12 @@
-"""Exports the chosen accounts in the formats that other programs import. Nobody who is blocked or muted is in them."""
+"""Exports the chosen accounts in the formats that other programs import. Whoever is blocked or muted is in none but the files
+of those."""
 
 import csv
 import io
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -22,7 +24,7 @@ MASTODON_CSV_MAX_ROWS: Final = 7_500
 """Mastodon lets an account follow so many, and then 1.1 times as many as follow it. It refuses a file as a whole whose
 rows exceed what is left of that."""
 MASTODON_IMPORT_MAX_ROWS: Final = 20_000
-"""Mastodon refuses more rows of any list."""
+"""Mastodon refuses more rows of any list; a second file adds to what is there."""
 _LIST_HEADERS: Final = {
     Lists.BLOCK: ("blocked", ("Account address",)),
     Lists.MUTE: ("muted", ("Account address", "Hide notifications")),
@@ -133,9 +135,9 @@ def mastodon_csv(accounts: Iterable[str]) -> str:
     return text.getvalue()
 
 
-def number_of_files(accounts: int) -> int:
-    """Counts the files that Mastodon needs for so many accounts."""
-    return -(-accounts // MASTODON_CSV_MAX_ROWS)
+def number_of_files(accounts: int, most: int = MASTODON_CSV_MAX_ROWS) -> int:
+    """Counts the files that Mastodon needs for so many accounts, of which it takes at `most` so many at once."""
+    return -(-accounts // most)
 
 
 def mastodon_file(accounts: Sequence[str], name: str = "passerelle-mastodon") -> ExportedFile:
@@ -144,14 +146,20 @@ def mastodon_file(accounts: Sequence[str], name: str = "passerelle-mastodon") ->
 
     All in one download: answers can change between two, and an account would be in neither file.
     """
-    files = number_of_files(len(accounts))
+    return _in_files(accounts, MASTODON_CSV_MAX_ROWS, name, mastodon_csv)
+
+
+def _in_files(
+    accounts: Sequence[str], most: int, name: str, write: Callable[[Sequence[str]], str]
+) -> ExportedFile:
+    files = number_of_files(len(accounts), most)
     if files <= 1:
-        return ExportedFile(f"{name}.csv", "text/csv", mastodon_csv(accounts).encode())
+        return ExportedFile(f"{name}.csv", "text/csv", write(accounts).encode())
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(1, files + 1):
-            rows = accounts[(number - 1) * MASTODON_CSV_MAX_ROWS : number * MASTODON_CSV_MAX_ROWS]
-            archive.writestr(f"{name}-{number}-of-{files}.csv", mastodon_csv(rows))
+            rows = accounts[(number - 1) * most : number * most]
+            archive.writestr(f"{name}-{number}-of-{files}.csv", write(rows))
     return ExportedFile(f"{name}.zip", "application/zip", packed.getvalue())
 
 
@@ -162,14 +170,20 @@ def address_lines(accounts: Iterable[str], network: Network = Network.MASTODON) 
 
 
 def list_file(accounts: Sequence[str], listed: Lists) -> ExportedFile:
-    """Makes the file of Mastodon's import for people who are blocked or muted, as far as it takes them at once."""
-    word, header = _LIST_HEADERS[listed]
+    """Makes the file of Mastodon's import for people who are blocked or muted; several as `mastodon_file` does."""
+    name = f"passerelle-mastodon-{_LIST_HEADERS[listed][0]}"
+    return _in_files(accounts, MASTODON_IMPORT_MAX_ROWS, name, partial(list_csv, listed=listed))
+
+
+def list_csv(accounts: Iterable[str], listed: Lists) -> str:
+    """Makes the text of such a file."""
+    _, header = _LIST_HEADERS[listed]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     fixed = ("true",) * (len(header) - 1)
-    writer.writerows((account, *fixed) for account in accounts[:MASTODON_IMPORT_MAX_ROWS])
-    return ExportedFile(f"passerelle-mastodon-{word}.csv", "text/csv", text.getvalue().encode())
+    writer.writerows((account, *fixed) for account in accounts)
+    return text.getvalue()
 
 
 NO_ACCOUNTS_JSON: Final = b"[]"

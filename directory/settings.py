@@ -179,7 +179,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     follows: Annotated[
         bool,
         Meta(
-            description="Whether members can have people followed for them. `false`: nobody is followed; what was is still undone."
+            description="Whether members can have people followed for them. `false`: nobody is followed; members can still end and undo what they had begun."
         ),
     ] = True
     no_follows_to: Annotated[

@@ -12,6 +12,9 @@ from directory.services.planning import Planning
 class FollowServices:
     """Shared by all requests of a process."""
 
+    is_on: bool
+    """False where the operators let nobody be followed: then nothing is planned. What was begun can be seen, ended and undone."""
+
     following: Following
     planning: Planning
     faces: Faces

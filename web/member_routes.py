@@ -105,7 +105,14 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 leave.leave_page,
                 leave.leave,
                 member_page.member_page,
-                *_run_pages(services.members),
+                runs.runs_page,
+                runs.run_page,
+                runs.run_picture,
+                runs.permit,
+                runs.act_on_run,
+                run_news.run_news,
+                faces.face,
+                newcomers.choose_for_newcomers,
             ],
             dependencies=dependencies,
             guards=guards,
@@ -116,23 +123,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
 
 def _plan_pages(members: MemberServices) -> list[ControllerRouterHandler]:
     """Returns the pages whose forms hold a whole list; none where nobody is followed."""
-    return [follow.follow_page, follow.follow] if members.follows is not None else []
-
-
-def _run_pages(members: MemberServices) -> list[ControllerRouterHandler]:
-    """Returns the pages of runs; none where nobody is followed."""
-    if members.follows is None:
-        return []
-    return [
-        runs.runs_page,
-        runs.run_page,
-        runs.run_picture,
-        runs.permit,
-        runs.act_on_run,
-        run_news.run_news,
-        faces.face,
-        newcomers.choose_for_newcomers,
-    ]
+    return [follow.follow_page, follow.follow] if members.follows.is_on else []
 
 
 def _given(value: T) -> Provide:

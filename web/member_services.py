@@ -44,5 +44,4 @@ class MemberServices:
     """Something is due now: a post to look at, a permission to give back."""
     announce: Callable[[], Awaitable[object]]
     """Something was published: it is to answer as soon as it can."""
-    follows: FollowServices | None = None
-    """None where the operators let nobody be followed: then its pages are not there."""
+    follows: FollowServices

@@ -17,8 +17,9 @@ from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
 from directory.choosing import Chosen, is_chosen_unasked
 from directory.exports import (
     MASTODON_CSV_MAX_ROWS,
+    MASTODON_IMPORT_MAX_ROWS,
     address_lines,
-    list_file,
+    list_csv,
     listed_accounts,
     mastodon_accounts,
     mastodon_csv,
@@ -81,20 +82,21 @@ def command(archives: tuple[Path, ...], form: str | None, part: int, show_all: b
 
 
 def _for_mastodon(matches: list[Match], form: str, part: int) -> str:
-    if (listed := _FOR_MASTODON[form]) is not None:
-        return list_file(listed_accounts(matches, listed), listed).content.decode()
-    accounts = mastodon_accounts(_sure(matches))
+    listed = _FOR_MASTODON[form]
+    accounts = mastodon_accounts(_sure(matches)) if listed is None else listed_accounts(matches, listed)
     if form == "addresses":
         return address_lines(accounts).content.decode()
-    files = max(1, number_of_files(len(accounts)))
+    most = MASTODON_CSV_MAX_ROWS if listed is None else MASTODON_IMPORT_MAX_ROWS
+    files = max(1, number_of_files(len(accounts), most))
     if part > files:
         raise click.BadParameter(f"there are {files} files", param_hint="--part")
     if files > 1:
         errors.print(
-            f"[yellow]Mastodon takes at most {MASTODON_CSV_MAX_ROWS:,} accounts a file and these are"
+            f"[yellow]Mastodon takes at most {most:,} accounts a file and these are"
             f" {len(accounts):,}: this is file {part} of {files}, and --part prints the others.[/]"
         )
-    return mastodon_csv(accounts[(part - 1) * MASTODON_CSV_MAX_ROWS : part * MASTODON_CSV_MAX_ROWS])
+    rows = accounts[(part - 1) * most : part * most]
+    return mastodon_csv(rows) if listed is None else list_csv(rows, listed)
 
 
 class ListedOut(LookupOut, frozen=True, gc=False):

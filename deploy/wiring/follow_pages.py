@@ -9,13 +9,11 @@ from directory.store.faces import FaceStore
 from web.follow_services import FollowServices
 
 
-def build_follow_services(members: MemberParts) -> FollowServices | None:
-    """Builds the services of plans and runs. Returns None where the operators let nobody be followed."""
-    switches = build_switches(members.ground.settings)
-    if not switches.is_on:
-        return None
+def build_follow_services(members: MemberParts) -> FollowServices:
+    """Builds the services of plans and runs."""
     ground, networks = members.ground, members.networks
     return FollowServices(
+        build_switches(ground.settings).is_on,
         build_following(ground, members.permissions),
         build_planning(members),
         Faces(FaceStore(ground.database), networks.profiles, networks.http, ground.clock),

@@ -19,6 +19,8 @@ EVERY: Final = timedelta(days=7)
 TEST_PAUSE: Final = timedelta(minutes=10)
 """Between the last message and the test message to another account, at least: whoever chooses to and fro writes no more."""
 MESSAGE_LEASE: Final = timedelta(minutes=5)
+WHILE_AWAY: Final = timedelta(days=1)
+"""Between two looks at an account whose server was out of reach for a month: who answers for it now may be somebody else."""
 FIRST_DELAY: Final = timedelta(minutes=15)
 MAX_DELAY: Final = timedelta(days=1)
 UNSEEN_TIMES: Final = 9

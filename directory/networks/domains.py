@@ -5,17 +5,16 @@ Of the list only the part of the registries counts. In its other part, of compan
 anybody could have a domain more with each name.
 """
 
-from functools import cache, lru_cache
-from typing import Final
+from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-CACHED_HOSTS: Final = 4_096
 
-
-@lru_cache(CACHED_HOSTS)
 def registrable_domain(host: str) -> str:
-    """Returns the registrable domain of a host in lower case; the host itself where it has none."""
+    """Returns the registrable domain of a host in lower case; the host itself where it has none.
+
+    Nothing of it is kept, and it takes microseconds: a host can be the server of one person.
+    """
     return _suffixes().privatesuffix(host) or host
 
 

@@ -21,6 +21,7 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from directory.accounts import TargetAccount
+from directory.follows.runs import RunKind
 from directory.identifiers import Acct, TargetHandle, TargetId
 from directory.mappings import Network
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
@@ -40,6 +41,11 @@ class Purpose(enum.StrEnum):
     """Also to follow and unfollow as the account."""
     ARRANGE = "arrange"
     """Also to block, to mute and to keep lists as the account."""
+
+
+def purpose_of(kind: RunKind) -> Purpose:
+    """Returns the permission that a run of a kind needs: the least that suffices."""
+    return Purpose.ARRANGE if kind.needs_more else Purpose.FOLLOW
 
 
 class SignInStart(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.follows.switches import Switches
 from directory.mappings import Network
 from directory.members.errors import UnknownAccount
-from directory.networks.port import Purpose
+from directory.networks.port import purpose_of
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.services.permissions import Permissions
 from directory.store.follows import FollowStore
@@ -183,11 +183,6 @@ class Following:
         if len(once) > MAX_PEOPLE:
             raise TooManyPeople
         return list(once.values())
-
-
-def purpose_of(kind: RunKind) -> Purpose:
-    """Returns the permission that a run of a kind needs: the least that suffices."""
-    return Purpose.ARRANGE if kind.needs_more else Purpose.FOLLOW
 
 
 def host_of(server: str) -> str:

@@ -30,9 +30,9 @@ from directory.mappings import Network
 from directory.members.errors import ProofLapsed
 from directory.members.rechecks import may_be_anothers
 from directory.networks.errors import BadStatus, NetworkError
-from directory.networks.port import TokenSet
+from directory.networks.port import TokenSet, purpose_of
 from directory.networks.sign_in_errors import NeedsSignIn, PermissionSealed, SignInError
-from directory.services.following import Following, host_of, purpose_of
+from directory.services.following import Following, host_of
 from directory.services.lookup import Lookup
 from directory.services.permissions import Permissions, Refresh
 from directory.store.follow_steps import Outlook, Step, StepLost, StepStore

@@ -12,7 +12,7 @@ from directory.follows.runs import Budget, Counts, Item, Run, StandingMatch, Wan
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.follows.waiting import WAITING
 from directory.members.errors import UnknownAccount
-from directory.networks.port import Purpose
+from directory.networks.port import Purpose, purpose_of
 from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
 from directory.store.follow_items import RunItems
@@ -184,14 +184,15 @@ class FollowStore:
 
 
 async def give_back_unless_needed(connection: Connection, account: UUID, now: datetime) -> None:
-    """Hands the permissions of runs over for revocation, where no run of the account is open; that to follow stays while
+    """Hands the permissions over for revocation that the account's open run does not need; that to follow stays while
     newcomers are followed with it. The member is locked."""
-    if await find_open_run(connection, account) is not None:
-        return
-    await hand_over_token(connection, account, Purpose.ARRANGE, now)
-    standing = await connection.fetchval("SELECT true FROM standing_match WHERE account = $1", account)
-    if not standing:
-        await hand_over_token(connection, account, Purpose.FOLLOW, now)
+    run = await find_open_run(connection, account)
+    needed = {purpose_of(run.kind)} if run is not None else set()
+    if await connection.fetchval("SELECT true FROM standing_match WHERE account = $1", account):
+        needed.add(Purpose.FOLLOW)
+    for purpose in (Purpose.ARRANGE, Purpose.FOLLOW):
+        if purpose not in needed:
+            await hand_over_token(connection, account, purpose, now)
 
 
 async def _require_run(connection: Connection, member: UUID, run: UUID) -> Run:

@@ -143,7 +143,7 @@ MEMBER_TABLES: Final = (
     MemberTable(
         name="challenge",
         exported=Exported("challenges", "proofs.json", fetch_challenges),
-        kept="30 days where it ended in nothing, as the proof of an unlinked account; one that proves something as long as the membership",
+        kept="37 days where it ended in nothing, as the proof of an unlinked account; one that proves something as long as the membership",
         purge=lambda database, times, _: ChallengeStore(database).purge_challenges(times.lived),
         context_of=challenge_context,
     ),

@@ -19,6 +19,7 @@ from directory.members.newcomer_messages import (
     MAX_FAILURES,
     MESSAGE_LEASE,
     TEST_PAUSE,
+    WHILE_AWAY,
     MessageEnd,
     MessageJob,
     MessageState,
@@ -26,6 +27,7 @@ from directory.members.newcomer_messages import (
     Tiding,
     Trouble,
 )
+from directory.members.rechecks import may_be_anothers
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.accounts import fetch_accounts, lock_member, plain_uuid
 from directory.store.consents import find_consent, give_consent
@@ -130,7 +132,8 @@ class NewcomerMessageStore:
 
     async def find_tiding(self, job: MessageJob, now: datetime) -> Tiding | None:
         """Finds what a message is to tell. Returns None where nothing may be sent: the consent has ended, or the
-        proof of the account has lapsed, and the messages are stopped."""
+        proof of the account has lapsed, and the messages are stopped; or the account may be somebody else's by now, and they
+        wait."""
         async with self._database.transaction() as connection:
             try:
                 account = await _find_allowed(connection, job, now)
@@ -138,6 +141,9 @@ class NewcomerMessageStore:
                 return None
             if account is None:
                 await MESSAGES.finish(connection, _lease_of(job), MessageState.STOPPED, MessageEnd.NONE)
+                return None
+            if may_be_anothers(account, now):
+                await MESSAGES.reschedule(connection, _lease_of(job), now + WHILE_AWAY)
                 return None
             if not job.messages.is_tested:
                 return Tiding(job, account, 0, job.messages.told_until)
@@ -171,7 +177,7 @@ class NewcomerMessageStore:
                 account = await _find_allowed(connection, tiding.job, now)
             except MemberGone:
                 return False
-            if account is None or account.account != tiding.account.account:
+            if account is None or account.account != tiding.account.account or may_be_anothers(account, now):
                 return False
             return await _mark(connection, tiding, now)
 

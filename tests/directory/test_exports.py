@@ -16,9 +16,11 @@ from directory.doubts import Doubt
 from directory.exports import (
     MASTODON_CSV_HEADER,
     MASTODON_CSV_MAX_ROWS,
+    MASTODON_IMPORT_MAX_ROWS,
     SurestFirst,
     accounts_json,
     bluesky_handles,
+    list_file,
     mastodon_accounts,
     mastodon_csv,
     mastodon_file,
@@ -141,6 +143,20 @@ def test_more_than_mastodon_takes_are_several_files_in_a_zip() -> None:
     assert all(tuple(part[0]) == MASTODON_CSV_HEADER for part in parts)
     assert all(len(part) - 1 <= MASTODON_CSV_MAX_ROWS for part in parts)
     assert [row[0] for part in parts for row in part[1:]] == accounts
+
+
+@pytest.mark.parametrize("listed", [Lists.BLOCK, Lists.MUTE])
+def test_nobody_is_left_out_of_a_long_list_of_blocks_or_mutes(listed: Lists) -> None:
+    """The button named the number of all of them, and the file ended at 20,000."""
+    accounts = [f"p{number}@social.example" for number in range(MASTODON_IMPORT_MAX_ROWS + 1)]
+    file = list_file(accounts, listed)
+    assert file.media_type == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
+        parts = [list(csv.reader(io.StringIO(packed.read(name).decode()))) for name in packed.namelist()]
+    assert [len(part) - 1 for part in parts] == [MASTODON_IMPORT_MAX_ROWS, 1]
+    assert all(part[0][0] == "Account address" for part in parts)
+    assert [row[0] for part in parts for row in part[1:]] == accounts
+    assert list_file(accounts[1:], listed).media_type == "text/csv"
 
 
 def test_json_holds_what_is_known_of_each() -> None:

@@ -24,10 +24,11 @@ Answering = Callable[[Request], Response]
 
 @dataclass
 class FakePosts:
-    """`accounts` are the actors it knows, by address. `answering` answers posts in its place; `takes_first`: after it took
+    """`accounts` are the actors it knows, by address; `tells_uri`: it tells them. `answering` answers posts in its place; `takes_first`: after it took
     them."""
 
     host: str = "bot.test"
+    tells_uri: bool = True
     accounts: dict[str, str] = field(default_factory=dict)
     blocking: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
@@ -58,7 +59,7 @@ class FakePosts:
             {
                 "id": acct,
                 "acct": acct,
-                "uri": actor,
+                **({"uri": actor} if self.tells_uri else {}),
                 **({"suspended": True} if acct in self.suspended else {}),
             }
             for acct, actor in self.accounts.items()

@@ -1,8 +1,10 @@
 """The public API over real sockets: golden scripts, caching, CORS, limits."""
 
 import json
+import re
 from html import unescape
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from web.static_files import asset_url
 
 SCRIPTS = sorted((Path(__file__).parent / "golden").glob("*.txt"))
 JSON = {"content-type": "application/json"}
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -233,3 +236,29 @@ def test_the_api_page_shows_bodies_and_the_types_in_answers(client: httpx.Client
         assert f"<code>{name}</code>" in match
         for field in schemas[name]["properties"]:
             assert f"<code>{field}</code>" in match
+
+
+EXAMPLES: Final = {
+    "/api/v1/lookup": "/api/v1/lookup?x=jack",
+    "/api/v1/reverse": "/api/v1/reverse?account=nina_3@social.example",
+    "/.well-known/webfinger": "/.well-known/webfinger?resource=https://x.com/jack",
+    "/x/…": "/x/jack",
+    "/whose": "/whose?account=nina_3@social.example",
+    "/nodeinfo/…": "/nodeinfo/2.1",
+}
+"""Addresses of the document that need more to be asked for."""
+NEED_MEMBERS: Final = {"/m/…", "/api/v1/live/…"}
+
+
+def test_answers_are_kept_for_as_long_as_the_document_says(client: httpx.Client) -> None:
+    """Whoever asks by a program keeps answers by docs/api.md: people withdraw what they said."""
+    rows = re.findall(r"^\| (`/.*?) \| `(.*?)` \|", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    asked = {each: cache for said, cache in rows for each in re.findall(r"`(/[^`]*)`", said)}
+    assert EXAMPLES.keys() | NEED_MEMBERS <= asked.keys()
+    for address, cache in asked.items():
+        if address not in NEED_MEMBERS:
+            answer = client.get(EXAMPLES.get(address, address))
+            assert answer.status_code == 200, address
+            assert answer.headers.get_list("cache-control") == [cache], address
+            assert "etag" in answer.headers, address
+    assert client.get("/api/v1/lookup?x=!").headers.get_list("cache-control") == ["no-store"]

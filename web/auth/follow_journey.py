@@ -10,7 +10,7 @@ from directory.accounts import AccountNetwork, LinkedAccount, TargetAccount
 from directory.clock import Clock
 from directory.members.errors import MemberError
 from directory.members.sign_ins import SignIn
-from directory.networks.port import Purpose, SignInStart
+from directory.networks.port import Purpose, SignInStart, purpose_of
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     IdentityMismatch,
@@ -19,7 +19,6 @@ from directory.networks.sign_in_errors import (
     SignInError,
     StateMismatch,
 )
-from directory.services.following import purpose_of
 from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.member_context import AtBrowser
@@ -144,8 +143,6 @@ class FollowJourneys:
         """Tells what needs the permission: an open run of the account whose kind it serves, or newcomers who are followed
         with it. None where nothing does: then no permission is kept."""
         follows = self._members.follows
-        if follows is None:
-            return None
         runs = await follows.following.list_of(account.member)
         mine = [run for run in runs if run.account == account.id and run.state.is_open]
         if any(purpose_of(run.kind) is purpose for run in mine):
@@ -156,5 +153,4 @@ class FollowJourneys:
 
     async def _go_on(self, account: LinkedAccount) -> None:
         """Lets the run of an account go on that waited for the permission."""
-        if self._members.follows is not None:
-            await self._members.follows.following.permission_given(account.id)
+        await self._members.follows.following.permission_given(account.id)

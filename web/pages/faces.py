@@ -26,7 +26,7 @@ async def face(
 ) -> Response[Any]:
     """Serves one picture: of a raster type by its first bytes, which `nosniff` holds browsers to."""
     _ = me  # whoever is signed out is shown no face
-    if context.members.follows is None or _CODE.fullmatch(code) is None:
+    if _CODE.fullmatch(code) is None:
         raise NotFoundException
     picture = await context.members.follows.faces.picture(code)
     if picture is None:

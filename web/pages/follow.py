@@ -41,7 +41,7 @@ from web.held_answers import HeldAnswer
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.downloads import download
 from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
-from web.pages.follow_permit import back_to, follows_of, permission_page
+from web.pages.follow_permit import back_to, permission_page
 from web.pages.links import LINKS_PAGE, links_to_wanted
 from web.pages.plan_faces import look_of_page
 from web.pages.plan_rows import PlanPage, Span, count_reasons, plan_page
@@ -110,7 +110,7 @@ async def _plan_and_act(here: Here, journeys: Journeys, form: FollowForm, sent: 
         if form.do is Do.SHOW:
             return await _plan_page(here, planned)
     # No place is held while a bridge is waited for.
-    planned = await look_at_bridges(follows_of(here.context).bridging, planned)
+    planned = await look_at_bridges(here.context.members.follows.bridging, planned)
     async with here.context.services.large_matches:
         if planned.are_unseen:
             return await _plan_page(here, planned)
@@ -137,7 +137,7 @@ async def _count(here: Here, source: Source, people: Sequence[Query]) -> int:
 
 
 async def _plan(here: Here, form: FollowForm, sent: Sent) -> Planned:
-    follows, context, me = follows_of(here.context), here.context, here.me
+    follows, context, me = here.context.members.follows, here.context, here.me
     own = await context.members.membership.accounts(me.member)
     accounts = [each for each in own if each.target is not None and not each.is_lapsed]
     if not accounts:
@@ -163,7 +163,7 @@ async def _ignore_or_restore(
 ) -> None:
     """Ignores one person of a list, or restores one who is ignored; nobody else, whatever the form says. Raises
     TooManyIgnored."""
-    planning, network = follows_of(here.context).planning, account.network.target
+    planning, network = here.context.members.follows.planning, account.network.target
     if network is None or not (form.ignore or form.restore):
         return
     if form.ignore in {str(answer.mapping.target_id) for match in matches for answer in match.answers}:
@@ -180,7 +180,7 @@ async def _start(here: Here, planned: Planned) -> Run:
     plan = planned.plan
     if kind is not RunKind.FOLLOW:
         plan = await asyncio.to_thread(plan_refusals, planned.matches, kind, planned.wishes)
-    run = await follows_of(here.context).following.start(account.member, account.id, plan, asked)
+    run = await here.context.members.follows.following.start(account.member, account.id, plan, asked)
     here.context.members.wake_jobs()
     return run
 
@@ -195,7 +195,7 @@ def _starts(context: MemberContext, form: FollowForm) -> datetime | None:
 
 
 async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
-    follows, form, wishes = follows_of(here.context), planned.form, planned.wishes
+    follows, form, wishes = here.context.members.follows, planned.form, planned.wishes
     number, ignored = form.results.view.page, frozenset(wishes.ignored)
     page = await asyncio.to_thread(plan_page, planned.plan, planned.matches, form.part, number, ignored)
     page, faces = await look_of_page(follows.faces, follows.bridging, wishes, page)
@@ -244,7 +244,7 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
 
 
 async def _start_page(here: Here) -> Response[Any]:
-    follows, member = follows_of(here.context), here.me.member
+    follows, member = here.context.members.follows, here.me.member
     sizes = await here.context.members.follow_lists.sizes(member)
     return here.page(
         "follow.html",

@@ -5,21 +5,18 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
 from directory.accounts import LinkedAccount
 from directory.errors import InvalidIdentifier
 from directory.follows.runs import Run, RunKind
 from directory.members.sessions import new_token
-from directory.networks.port import Purpose
+from directory.networks.port import Purpose, purpose_of
 from directory.networks.sign_in_errors import NotAServer, ServerMisbehaved, ServerNotSecure, SignInError
-from directory.services.following import purpose_of
 from web.auth.follow_journey import Wish
 from web.auth.journey import Journeys
 from web.auth.member_context import NO_STORE, MemberContext
 from web.auth.signed_in import Here
-from web.follow_services import FollowServices
 
 
 async def permission_page(
@@ -66,10 +63,3 @@ def back_to(run: UUID | None, said: str) -> Redirect:
     """Leads to the page of a run, or to that of the kept list, which says what happened."""
     page = f"/account/runs/{run}" if run is not None else "/account/list"
     return Redirect(f"{page}?said={said}", status_code=303, headers=dict(NO_STORE))
-
-
-def follows_of(context: MemberContext) -> FollowServices:
-    """Returns the services of follows. Raises NotFoundException where there are none."""
-    if context.members.follows is None:
-        raise NotFoundException
-    return context.members.follows

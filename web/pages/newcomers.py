@@ -16,7 +16,7 @@ from web.auth.member_context import MemberContext
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
 from web.pages.follow_form import parse_uuid
-from web.pages.follow_permit import back_to, follows_of, permission_page
+from web.pages.follow_permit import back_to, permission_page
 
 NEWCOMERS_PATH: Final = "/account/list/newcomers"
 OFF: Final = "off"
@@ -33,16 +33,23 @@ class NewcomerWish(msgspec.Struct, frozen=True):
 
 
 async def wish_of(context: MemberContext, member: UUID) -> NewcomerWish | None:
-    """Returns what a member wants for newcomers. None where nobody is followed here."""
-    if context.members.follows is None:
+    """Returns what a member wants for newcomers. None where nobody is followed here, but for a wish that stands: it can
+    still be ended."""
+    follows = context.members.follows
+    standing = await follows.planning.standing(member)
+    if not follows.is_on and not standing:
         return None
     accounts = await context.members.membership.accounts(member)
-    standing = await context.members.follows.planning.standing(member)
+    standing_with = {each.account for each in standing}
     held = await context.members.consenting.present(member)
     chosen = TELL if ConsentKind.ANNOUNCE_NEWCOMERS in held else OFF
     return NewcomerWish(
         str(standing[0].account) if standing else chosen,
-        [each for each in accounts if each.target is not None and not each.is_lapsed],
+        [
+            each
+            for each in accounts
+            if each.target is not None and not each.is_lapsed and (follows.is_on or each.id in standing_with)
+        ],
         PRESENT_VERSION[ConsentKind.ANNOUNCE_NEWCOMERS],
     )
 
@@ -81,11 +88,11 @@ async def _follow_with(here: Here, journeys: Journeys, chosen: str) -> Response[
     account = next((each for each in wish.accounts if each.id == wanted), None) if wish is not None else None
     if account is None:
         raise UnknownAccount
-    await follows_of(here.context).planning.set_standing(member, [account.id])
+    await here.context.members.follows.planning.set_standing(member, [account.id])
     return await permission_page(here, journeys, account, back_to(None, "follow"))
 
 
 async def _stop_following(context: MemberContext, member: UUID) -> None:
     """Follows no newcomers any more. A permission that nothing else needs is given back."""
-    await follows_of(context).planning.set_standing(member, [])
+    await context.members.follows.planning.set_standing(member, [])
     context.members.wake_jobs()

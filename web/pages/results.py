@@ -204,4 +204,4 @@ def _values(matches: PackedMatches, view: View) -> dict[str, Any]:
 
 
 def _has_follows(services: Services) -> bool:
-    return services.members is not None and services.members.follows is not None
+    return services.members is not None and services.members.follows.is_on

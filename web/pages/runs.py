@@ -12,11 +12,12 @@ from litestar.params import FromPath, QueryParameter
 from directory.follows.errors import NotNow, RunOpen
 from directory.follows.runs import RunKind
 from directory.follows.states import RunState
-from directory.services.following import Following, purpose_of
+from directory.networks.port import purpose_of
+from directory.services.following import Following
 from web.auth.journey import Journeys
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
-from web.pages.follow_permit import back_to, follows_of, has_permission, permission_page
+from web.pages.follow_permit import back_to, has_permission, permission_page
 from web.pages.run_view import RunView, person_row, run_view
 from web.run_kind_sentences import WORDS, said_of, states_of
 
@@ -47,10 +48,13 @@ PICTURE_HEADERS: Final = {
 async def runs_page(here: NamedDependency[Here]) -> Response[Any]:
     """Lists a member's runs."""
     member = here.me.member
-    runs = await follows_of(here.context).following.list_of(member)
+    follows = here.context.members.follows
+    runs = await follows.following.list_of(member)
     accounts = {each.id: each for each in await here.context.members.membership.accounts(member)}
     sentences = {run.id: states_of(run.kind)[run.state] for run in runs}
-    return here.page("runs.html", runs=runs, accounts=accounts, sentences=sentences, words=WORDS)
+    return here.page(
+        "runs.html", has_follows=follows.is_on, runs=runs, accounts=accounts, sentences=sentences, words=WORDS
+    )
 
 
 @get(f"{RUNS_PATH}/{{run_id:uuid}}", include_in_schema=False)
@@ -102,7 +106,7 @@ async def act_on_run(
     if act in _FOLLOW_SOMEBODY:
         asked.require_writable()
     try:
-        await do(follows_of(here.context).following, asked.member, run_id)
+        await do(here.context.members.follows.following, asked.member, run_id)
     except NotNow:
         return back_to(run_id, "not-now")
     except RunOpen as other:
@@ -115,7 +119,7 @@ async def act_on_run(
 
 async def find_run(here: Here, run_id: UUID) -> RunView:
     """Finds a run of the member. Raises UnknownRun: nobody is told of another's run."""
-    progress = await follows_of(here.context).following.progress(here.me.member, run_id)
+    progress = await here.context.members.follows.following.progress(here.me.member, run_id)
     accounts = await here.context.members.membership.accounts(here.me.member)
     account = next((each for each in accounts if each.id == progress.run.account), None)
     return run_view(progress, account, here.context.services.clock.now())
@@ -123,7 +127,7 @@ async def find_run(here: Here, run_id: UUID) -> RunView:
 
 async def run_values(here: Here, view: RunView, after: int) -> dict[str, Any]:
     """Returns what the templates of a run need."""
-    items = await follows_of(here.context).following.items(here.me.member, view.run.id, after)
+    items = await here.context.members.follows.following.items(here.me.member, view.run.id, after)
     purpose = purpose_of(view.run.kind)
     is_permitted = view.account is not None and await has_permission(here.context, view.account, purpose)
     return {

@@ -5,7 +5,8 @@ https://docs.joinmastodon.org/methods/search/ and https://docs.joinmastodon.org/
 token needs the scopes `read:accounts`, `read:search`, `read:follows` and `write:statuses`.
 
 A mention of somebody whom the server does not know is posted all the same, and reaches nobody. So the account is
-looked for first, and is theirs only where address and actor URI are the same.
+looked for first, and is theirs only where address and actor URI are the same. Where our server does not tell the URI
+(GoToSocial), the account's own does: an address can have passed to somebody else.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from directory.networks.http import SERVER_ERRORS, TOO_MANY_REQUESTS, GuardedCli
 from directory.networks.limits import Limits
 from directory.networks.mastodon.accounts import is_token_refused
 from directory.networks.mastodon.shown import parse_shown_acct
+from directory.networks.mastodon.webfinger import finger
 from directory.networks.messages import (
     MaybeSent,
     MessageError,
@@ -38,6 +40,7 @@ from directory.networks.messages import (
     while_sending,
 )
 from directory.networks.retry_after import retry_after_s
+from directory.networks.sign_in_errors import OurselvesBusy, SignInError
 
 MESSAGE_LIMITS: Final = Limits(total_s=30.0, max_body_bytes=512 * 1024)
 OK: Final = 200
@@ -90,8 +93,9 @@ class MastodonMessenger:
             raise RecipientGone(self._own.host, "the account is on another network")
         asked = {"q": f"@{to.acct}", "type": "accounts", "resolve": "true", "limit": "5"}
         found = _parsed(await self._get("/api/v2/search", asked, now), _Found)
-        account = next((each for each in found.accounts if self._is_theirs(each, to)), None)
-        if account is None:
+        named = (each for each in found.accounts if _acct(each.acct, self._own.host) == to.acct.key)
+        account = next(named, None)
+        if account is None or await self._actor_of(account, to.acct) != str(to.actor):
             raise RecipientUnseen(self._own.host, "the account was not found")
         if account.suspended:
             raise RecipientGone(self._own.host, "there is no such account")
@@ -108,11 +112,16 @@ class MastodonMessenger:
             raise OwnAccountRefused(self._own.host, "the token is of another account")
         return f"{self._own.name}@{self._own.host}"
 
-    def _is_theirs(self, found: _Account, to: MastodonAccount) -> bool:
-        """Returns whether an account that was found is the one: by address, and by actor where the server tells it."""
-        if _acct(found.acct, self._own.host) != to.acct.key:
-            return False
-        return found.uri is None or found.uri == str(to.actor)
+    async def _actor_of(self, found: _Account, acct: Acct) -> str:
+        """Returns the actor URI of an account that was found, as our server tells it, or else its own. Raises NotSent."""
+        if found.uri is not None:
+            return found.uri
+        try:
+            return str((await finger(self._http, acct.host, acct)).actor)
+        except OurselvesBusy as error:
+            raise NotSent(error.host, error.why) from error
+        except SignInError as error:
+            raise RecipientUnseen(error.host, error.why) from error
 
     async def _get(self, path: str, parameters: Mapping[str, str], now: datetime) -> Answer:
         asked = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""

@@ -18,6 +18,7 @@ from directory.networks.sign_in_errors import NeedsSignIn
 from directory.queries import Lists, Query
 from directory.ranking import Match, rank
 from directory.services.following import Asked
+from directory.store.standing_matches import StandingMatchStore
 from tests.directory.follows.site import FollowSite
 from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, did, mastodon
@@ -91,6 +92,21 @@ async def test_the_permission_to_follow_does_not_reach_so_far(site: FollowSite) 
     assert await site.states(run) == {ItemState.FOLLOWED: 1}
     with pytest.raises(NeedsSignIn):
         await site.permissions.read(site.account, Purpose.ARRANGE)
+
+
+async def test_the_permission_to_follow_ends_with_the_wish_though_a_run_that_blocks_is_open(
+    site: FollowSite,
+) -> None:
+    """A run that blocks can be paused for months: the permission to follow stayed for as long, and nothing needed it."""
+    standing = StandingMatchStore(site.database)
+    await standing.set_standing(site.member, [site.account], site.clock.now())
+    await permit_to_arrange(site)
+    await site.following.start(site.member, site.account, plan(), Asked(kind=RunKind.BLOCK))
+    assert (await site.permissions.read(site.account, Purpose.FOLLOW)).access == "first"
+    await standing.set_standing(site.member, [], site.clock.now())
+    with pytest.raises(NeedsSignIn):
+        await site.permissions.read(site.account, Purpose.FOLLOW)
+    assert (await site.permissions.read(site.account, Purpose.ARRANGE)).access == "arranging"
 
 
 async def test_who_is_disputed_by_the_time_of_the_run_is_not_blocked(site: FollowSite) -> None:

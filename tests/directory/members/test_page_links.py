@@ -1,6 +1,9 @@
 """The proof by links: an X account is proven only where both profiles link to one lasting page."""
 
 import asyncio
+import math
+import re
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,7 +22,7 @@ from directory.members.errors import (
     TooManyAttempts,
     XAccountContested,
 )
-from directory.members.page_links import LinkJob
+from directory.members.page_links import PAGE_CODE_CHARS, LinkJob, new_page_code
 from directory.members.publications import VALIDITY, Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed, Moved, Unlinked, next_recheck_at
 from directory.proofs.link_verdict import LinkReason, LinksSeen
@@ -417,3 +420,11 @@ class TestRechecks:
         account = await site.account(member, AccountNetwork.MASTODON)
         assert account.account == mastodon("ada")
         assert await site.publishing.list_of(member) == []
+
+
+def test_a_code_has_as_many_random_bits_as_the_document_says() -> None:
+    """docs/security.md tells the number. It follows the length of names on X."""
+    text = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
+    chars = {char for _ in range(200) for char in new_page_code()}
+    bits = math.log2(len(chars)) * PAGE_CODE_CHARS
+    assert set(re.findall(r"a code of (\d+) random bits", text)) == {f"{bits:.0f}"}

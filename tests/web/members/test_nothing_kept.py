@@ -11,6 +11,8 @@ from typing import Any, Final
 import pytest
 from litestar.routes import HTTPRoute
 
+from directory.networks.callers import NOBODY
+from directory.networks.places import Room, shares_of
 from tests.harness.waiting import wait_until
 from tests.web.members.instance import MemberInstance
 from tests.web.rawhttp import ask
@@ -74,6 +76,13 @@ def test_what_was_asked_is_in_no_cache(instance: MemberInstance, addresses: list
     marker = f"k{secrets.token_hex(7)}"
     ask_everywhere(instance, addresses, marker)
     wait_until(lambda: not keeping(marker), 10)
+    assert sorted(keeping(marker)) == []
+
+
+def test_no_host_that_is_asked_is_in_a_cache() -> None:
+    """A server can have one person on it. The domains of the last four thousand hosts were kept, for as long as a process ran."""
+    marker = f"k{secrets.token_hex(7)}"
+    shares_of(f"{marker}.example", NOBODY, Room())
     assert sorted(keeping(marker)) == []
 
 

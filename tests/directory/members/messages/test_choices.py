@@ -1,6 +1,7 @@
 """Messages rest on a choice and its consent: chosen, stopped, withdrawn while one is prepared, and never to another account."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -144,6 +145,25 @@ async def test_a_lapsed_account_gets_no_message(site: Messaging, me: Me, databas
     assert len(site.told) == 1
     with pytest.raises(UnknownAccount):
         await me.choose()
+
+
+async def test_an_account_that_was_away_for_a_month_gets_no_message_until_it_is_seen(
+    site: Messaging, me: Me, database: Database
+) -> None:
+    """Attack: the domain was bought. Its new owner would read what the former one asked for, until a re-check looks."""
+    await me.begin()
+    await site.arrive(bluesky("ann", 1))
+    since = site.clock.now() - timedelta(days=30)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE linked_account SET health = 2, health_since = $1", since)
+    site.clock.advance(days=7)
+    await site.run_due()
+    assert len(site.told) == 1
+    async with database.connection() as connection:
+        await connection.execute("UPDATE linked_account SET health = 0, health_since = NULL")
+    site.clock.advance(days=1)
+    await site.run_due()
+    assert len(site.told) == 2
 
 
 async def test_links_outlast_a_rotation_of_the_vault(site: Messaging, me: Me, database: Database) -> None:

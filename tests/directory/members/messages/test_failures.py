@@ -206,3 +206,25 @@ async def test_nobody_else_gets_the_message(site: Messaging, me: Me, actor: str)
     site.posts.accounts[f"{ACCT}.evil.example"] = ACTOR
     await me.begin()
     assert site.told == []
+
+
+def named_at_its_own_server(site: Messaging, actor: str) -> None:
+    """The server of the address says whose it is."""
+    links = [{"rel": "self", "type": "application/activity+json", "href": actor}]
+    answer = Response.json({"subject": f"acct:{ACCT}", "links": links}, type_="application/jrd+json")
+    site.internet.sites["social.example"] = lambda _: answer
+
+
+@pytest.mark.parametrize("actor", ["https://social.example/users/other", "https://evil.example/users/me"])
+async def test_nobody_else_gets_the_message_where_our_server_tells_no_actor(
+    site: Messaging, me: Me, actor: str
+) -> None:
+    """Attack: the address is somebody else's now, and GoToSocial tells no actor: the address alone was compared."""
+    site.posts.tells_uri = False
+    named_at_its_own_server(site, actor)
+    await me.begin()
+    assert site.told == []
+    named_at_its_own_server(site, ACTOR)
+    site.clock.advance(days=1)
+    await site.run_due()
+    assert len(site.told) == 1
