@@ -63,6 +63,8 @@ HELD: Final = {
     "%(num)s accounts are chosen.",
     "Sure matches of people you follow are chosen for you; nobody you blocked or muted ever is, and nothing that is"
     " disputed.",
+    "There was no block.js or no mute.js. Choose both too: otherwise people whom you blocked or muted may be chosen"
+    " for you.",
     "Nobody is chosen for this file yet, so there is none: tick somebody first.",
     "Nobody is chosen, so there is nothing to start: tick somebody first.",
     "Not chosen for you.",
