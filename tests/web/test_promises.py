@@ -35,7 +35,7 @@ HELD: Final = {
     "They are looked up and dropped: they are neither stored nor logged, and go to no other instance.",
     "Find the people you followed on X, wherever they are now. No account needed, nothing kept.",
     "We looked for %(num)s people and kept nothing of your list.",
-    "Nothing of your list was kept; bring the archive again any time.",
+    "Nothing of your list was kept; bring it again any time.",
     "Nothing of it was kept, so choose the same files again for the next ones.",
     "Without JavaScript, the files you choose are sent here, looked up and forgotten. Send only following.js and"
     " the other lists: nothing else is needed.",
