@@ -19,7 +19,7 @@ def text_of(html: str) -> str:
 
 def test_the_first_page_has_the_figures_of_this_instance(client: httpx.Client) -> None:
     page = client.get("/").text
-    assert "Who can be found here People 126 Instances heard 2" in text_of(page)
+    assert "Who can be found here People 126 Instances they are members of 2" in text_of(page)
     assert "Who can be found here" in client.get("/search?x=not+a+name").text
 
 
