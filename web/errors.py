@@ -102,12 +102,21 @@ def _of_asked(error: InvalidIdentifier | InvalidQuery | NobodySaid) -> Failure:
         case NobodySaid():
             return _of(NOBODY_SAID, "")
         case InvalidLine():
-            values = {"line": Bare(error.number), "typed": error.line[:_SHOWN_CHARS]}
-            return Failure(PROBLEMS["invalid-account"], UNREAD_LINE, values=values)
+            return _of_line(error)
         case InvalidIdentifier():
             return _of("invalid-account", str(error))
         case _:
             return _of("invalid-request", str(error))
+
+
+def _of_line(error: InvalidLine) -> Failure:
+    values = {"line": Bare(error.number), "typed": error.line[:_SHOWN_CHARS]}
+    return Failure(PROBLEMS["invalid-account"], UNREAD_LINE, values=values)
+
+
+def unread_line(language: str, error: InvalidLine) -> str:
+    """Returns the sentence for a line of a list, in a language."""
+    return _for_people(language, _of_line(error))
 
 
 def _of_keeping(error: DirectoryUnavailable | VaultError) -> Failure:

@@ -138,7 +138,7 @@ _ALL: Final = (
         413,
         N_("This archive is larger than the form takes"),
         N_(
-            "Unpack it and choose only following.js from its data folder, or switch JavaScript on: then any size will do."
+            "Unpack it and choose following.js, block.js and mute.js from its data folder, or switch JavaScript on: then any size will do."
         ),
     ),
     Problem(

@@ -12,6 +12,7 @@ class Notice(enum.StrEnum):
     NOBODY = "nobody"
     ZERO_FOLLOWS = "zero-follows"
     FOLLOWING_MISSING = "following-missing"
+    REFUSED_MISSING = "refused-missing"
     PARTS_MISSING = "parts-missing"
     PARTIAL_ARCHIVE = "partial-archive"
     ROWS_UNREAD = "rows-unread"
@@ -27,6 +28,10 @@ NOTICE_SENTENCES: Final[dict[Notice, str]] = {
     Notice.FOLLOWING_MISSING: N_(
         "There was no following.js, so these are the people in your other lists. "
         "Choose it too to see whom you follow."
+    ),
+    Notice.REFUSED_MISSING: N_(
+        "There was no block.js or no mute.js. Choose both too: "
+        "otherwise people whom you blocked or muted may be chosen for you."
     ),
     Notice.PARTS_MISSING: N_(
         "Your archive counts more people than these files hold: some parts are missing. "

@@ -157,6 +157,8 @@ class _Reading:
             yield Notice.FOLLOWING_MISSING
         elif not self._rows[Kind.FOLLOWING]:
             yield Notice.ZERO_FOLLOWS
+        elif not {Kind.BLOCK, Kind.MUTE} <= kinds:
+            yield Notice.REFUSED_MISSING
         if any(promised > self._rows.get(kind, 0) for kind, promised in self._promised.items()):
             yield Notice.PARTS_MISSING
         if self._bad_rows:

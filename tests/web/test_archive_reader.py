@@ -264,6 +264,15 @@ async def test_an_error_goes_when_the_next_archive_comes(
 
 
 @in_browser
+async def test_a_folder_of_other_files_is_not_called_none(page: Page, tmp_path: Path) -> None:
+    """It read "No file was chosen"."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.txt").write_text("hello")
+    await page.get_by_label("Or the unpacked folder").set_input_files(tmp_path / "photos")
+    await expect(page.get_by_role("alert")).to_contain_text("No file of an X archive was chosen.")
+
+
+@in_browser
 async def test_nothing_chosen_and_two_at_once(page: Page, server: DropPage, tmp_path: Path) -> None:
     await page.get_by_role("button", name="See who is already there").click()
     await expect_error(page, "nothing-chosen")

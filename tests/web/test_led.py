@@ -19,7 +19,7 @@ def text_of(html: str) -> str:
 
 def test_the_first_page_has_the_figures_of_this_instance(client: httpx.Client) -> None:
     page = client.get("/").text
-    assert "Who can be found here People 126 Instances heard 2" in text_of(page)
+    assert "Who can be found here People 126 Instances they are members of 2" in text_of(page)
     assert "Who can be found here" in client.get("/search?x=not+a+name").text
 
 
@@ -44,7 +44,8 @@ def test_nobody_found_leads_on(client: httpx.Client) -> None:
     answer = client.post("/results", files={"pairs": (None, "4711,,f")})
     said = text_of(answer.text)
     assert "Nobody from your list is here yet" in said
-    assert "Come back in a few weeks, with the same archive." in said
+    assert "archive" not in said, "names that were pasted are none"
+    assert "Come back in a few weeks, with the same list." in said
     assert "Tell the people you miss about this page: https://find.example" in said
 
 

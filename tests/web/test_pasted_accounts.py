@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Final
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -156,6 +157,23 @@ def test_a_line_that_is_no_account_is_named(client: httpx.Client) -> None:
         assert answer.status_code == 400
         assert words in answer.text
         assert "ada lovell" in answer.text
+
+
+def test_a_list_with_such_a_line_is_there_again_whole(client: httpx.Client) -> None:
+    """A page without it, whose one link led to an empty list, lost some hundred names for one of them."""
+    names = "@ada_lovell\r\n\r\nAda <Lovell>\r\n4242"
+    answer = client.post("/results", data={"names": names})
+    (again,) = re.findall(r'(?s)<textarea id="names".*?>(.*?)</textarea>', answer.text)
+    assert unescape(again).split() == names.split()
+    assert re.search(r'(?s)<details open>.*aria-describedby="names-error".*id="names-error"', answer.text)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_list_too_long_to_be_shown_again_is_told_of_alone(client: httpx.Client) -> None:
+    answer = client.post("/results", data={"names": "no account\n" + "@ada_lovell\n" * 10_000})
+    assert answer.status_code == 400
+    assert "Line 1 of your list" in answer.text
+    assert len(answer.content) < 20_000
 
 
 def test_a_head_spends_no_sign_in(client: httpx.Client) -> None:

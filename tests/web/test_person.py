@@ -136,9 +136,14 @@ def client(instance: RunningInstance) -> Iterator[httpx.Client]:
         yield opened
 
 
-def test_who_is_shown_and_would_rather_not_be_is_told_what_to_do(client: httpx.Client) -> None:
+def test_who_is_shown_and_would_rather_not_be_is_told_what_to_do(
+    client: httpx.Client, instance: RunningInstance
+) -> None:
     """Whoever was published by somebody else, here or at another instance, found no way to object on the page about them."""
+    assert 'href="/about#contact"' not in page(client, "/x/posted"), "it led to where nobody is named"
+    instance.set("contact", "ada@find.example")
     shown = page(client, "/x/posted")
+    instance.set("contact", None)
     assert "Is this about you, and wrong or not wanted?" in shown
     assert 'href="/about#contact"' in shown
     assert 'id="contact"' in page(client, "/about")

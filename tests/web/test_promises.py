@@ -35,7 +35,7 @@ HELD: Final = {
     "They are looked up and dropped: they are neither stored nor logged, and go to no other instance.",
     "Find the people you followed on X, wherever they are now. No account needed, nothing kept.",
     "We looked for %(num)s people and kept nothing of your list.",
-    "Nothing of your list was kept; bring the archive again any time.",
+    "Nothing of your list was kept; bring it again any time.",
     "Nothing of it was kept, so choose the same files again for the next ones.",
     "Without JavaScript, the files you choose are sent here, looked up and forgotten. Send only following.js and"
     " the other lists: nothing else is needed.",
@@ -63,6 +63,8 @@ HELD: Final = {
     "%(num)s accounts are chosen.",
     "Sure matches of people you follow are chosen for you; nobody you blocked or muted ever is, and nothing that is"
     " disputed.",
+    "There was no block.js or no mute.js. Choose both too: otherwise people whom you blocked or muted may be chosen"
+    " for you.",
     "Nobody is chosen for this file yet, so there is none: tick somebody first.",
     "Nobody is chosen, so there is nothing to start: tick somebody first.",
     "Not chosen for you.",

@@ -186,8 +186,8 @@ def first_page(
     return by.page_for_all(
         RequestFactory().get(path, headers={"accept-language": language}),
         "home.html",
-        typed="",
-        is_unread=False,
+        typed=None,
+        unread_list=None,
         upload_max_mb=200,
         statistics=figures,
         has_members=True,

@@ -21,6 +21,7 @@ from web.account_sentences import ENDED, SAID
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
+from web.pages.prove import progress_to_tell
 
 ASKED_CONSENTS: Final = (ConsentKind.PUBLISH, ConsentKind.KEEP_FOLLOW_LIST, ConsentKind.ANNOUNCE_NEWCOMERS)
 
@@ -78,6 +79,7 @@ async def account(
         this_session=me.session,
         this_account=me.account,
         my_page=await _my_page(context, me, on_page),
+        progress=await progress_to_tell(context, me),
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
         said=SAID.get(said, ""),

@@ -32,6 +32,7 @@ _POST: Final = "https://x.com/i/status/"
 _REASONS: Final = {str(reason): sentence for reason, sentence in SENTENCES.items()}
 _NO_REASON: Final = ""
 _LINK_REASONS: Final = {str(reason): sentence for reason, sentence in LINK_SENTENCES.items()}
+_TOLD: Final = frozenset({CheckState.WAITING, CheckState.REFUTED, CheckState.GAVE_UP})
 DECIDED: Final = frozenset({CheckState.REFUTED, CheckState.GAVE_UP, CheckState.CONTESTED})
 
 
@@ -181,6 +182,13 @@ async def _newest_check(context: MemberContext, me: SignedIn) -> ProofCheck | Li
     if post is None or links is None:
         return post or links
     return links if links.created > post.created else post
+
+
+async def progress_to_tell(context: MemberContext, me: SignedIn) -> Progress | None:
+    """Finds how the newest check goes, or that nothing came of it. None where it is over otherwise: what was proven, and what
+    is claimed, is told of by itself."""
+    check = await _newest_check(context, me)
+    return Progress.of(check) if check is not None and check.state in _TOLD else None
 
 
 def _chosen_in(form: FormMultiDict) -> set[UUID]:

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
+from directory.errors import InvalidLine
 from directory.exports import (
     MASTODON_CSV_MAX_ROWS,
     NO_ACCOUNTS_JSON,
@@ -40,6 +41,7 @@ from web.pages.selection import Selection, View, page_of, select_matches
 from web.pages.tally import Tally
 from web.pages.tick_keys import write_keys
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
+from web.pages.unread import unread_list_page
 from web.pages.uploads import Portion, notices_of, portion_of, read_sent
 from web.rendering import Renderer, is_fragment
 from web.services import Services
@@ -73,7 +75,10 @@ async def results(
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
     """Matches the list that the form holds, and shows a page of it or serves a file of the ticked accounts."""
-    form = await read_results_form(request)
+    try:
+        form = await read_results_form(request)
+    except InvalidLine as error:
+        return await unread_list_page(request, services, renderer, error)
     if not form.has_files and not form.has_list:
         return Redirect("/", status_code=303)
     read = await read_sent(form)

@@ -112,10 +112,16 @@ def test_nobody_is_an_answer() -> None:
         ({"block": list_js("block", "1")}, {Notice.FOLLOWING_MISSING, Notice.NAMES_MISSING}),
         (
             {"following": FOLLOWING, "manifest": manifest(following=4), "tweets": tweets_js()},
-            {Notice.PARTS_MISSING},
+            {Notice.REFUSED_MISSING, Notice.PARTS_MISSING},
         ),
-        ({"following": FOLLOWING, "tweets": b"window.YTD.tweets.part0 = [ {"}, {Notice.NAMES_UNREAD}),
-        ({"following": FOLLOWING, "tweets": FOLLOWING}, {Notice.NAMES_UNREAD}),
+        (
+            {"following": FOLLOWING, "tweets": b"window.YTD.tweets.part0 = [ {"},
+            {Notice.REFUSED_MISSING, Notice.NAMES_UNREAD},
+        ),
+        (
+            {"following": FOLLOWING, "tweets": FOLLOWING, "mute": list_js("mute", "1")},
+            {Notice.REFUSED_MISSING, Notice.NAMES_UNREAD},
+        ),
     ],
 )
 def test_what_is_missing_is_told(files: dict[str, bytes], notices: set[Notice]) -> None:

@@ -76,7 +76,7 @@ test("the manifest names the owner, and tells of missing parts", async () => {
   };
   const reading = await read(files);
   assert.deepEqual(reading.owner, { id: "7", handle: "alice" });
-  assert.deepEqual(reading.notices, ["parts-missing", "names-missing"]);
+  assert.deepEqual(reading.notices, ["refused-missing", "parts-missing", "names-missing"]);
 });
 
 test("an archive of somebody who follows nobody is no error", async () => {
@@ -84,6 +84,13 @@ test("an archive of somebody who follows nobody is no error", async () => {
   const reading = await read({ "following.js": following(), "follower.js": WHOLE["data/follower.js"] });
   assert.deepEqual(reading.notices, ["zero-follows", "names-missing"]);
   assert.deepEqual(linesOf(reading), ["12,,r", "14,,r"]);
+});
+
+test("without block.js or mute.js it is said that whoever stands there may be chosen", async () => {
+  for (const missing of ["data/block.js", "data/mute.js"]) {
+    const { [missing]: _, ...others } = WHOLE;
+    assert.deepEqual((await read(await zipOf(others))).notices, ["refused-missing"], missing);
+  }
 });
 
 test("without following.js the other lists are read, and it is said", async () => {
@@ -189,7 +196,7 @@ test("a broken ZIP among others, or among files, is named", async () => {
 test("an account with a number costs its name, not people", async () => {
   const account = part("account", [{ account: { accountId: 7 } }]);
   const reading = await read({ "following.js": following("1"), "account.js": account });
-  assert.deepEqual(reading.notices, ["about-unread", "names-missing"]);
+  assert.deepEqual(reading.notices, ["about-unread", "refused-missing", "names-missing"]);
   assert.equal(reading.people.size, 1);
 });
 

@@ -139,7 +139,7 @@ test("posts beyond the limit cost names, not people", async () => {
     view.setBigUint64(extra + 12, BigInt(MAX_TWEETS_BYTES), true);
   });
   const reading = await read(huge);
-  assert.deepEqual(reading.notices, ["names-unread"]);
+  assert.deepEqual(reading.notices, ["names-unread", "refused-missing"]);
   assert.equal(reading.people.size, 1);
 });
 
@@ -147,7 +147,7 @@ test("damaged posts cost names, not people", async () => {
   const archive = await zipOf({ ...FOLLOWING, "data/tweets.js": part("tweets", [post("1", { 11: "bob" })]) });
   const damaged = await patched(archive, CENTRAL, (view, at) => view.setUint32(at + 16, 1, true));
   const reading = await read(damaged);
-  assert.deepEqual(reading.notices, ["names-unread"]);
+  assert.deepEqual(reading.notices, ["names-unread", "refused-missing"]);
   assert.equal(reading.people.size, 1);
 });
 

@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from directory.proofs.reasons import SENTENCES, RefutedReason
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Account, Pds
+from tests.web.members.gallery import People, Person
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
@@ -231,3 +233,21 @@ def test_a_name_that_no_database_takes_has_no_page(ada: Visitor) -> None:
     """Attack: anybody asks for the page of a name with a zero byte, and each time an error is logged."""
     for name in ("a%00b", "@a%00b@social.example", "%00", "a%0Ab"):
         assert ada.get(f"/m/{name}").status_code == 404
+
+
+def test_the_account_page_tells_how_a_check_goes(instance: MemberInstance, ada: Visitor) -> None:
+    """The page of the check sends people there for that; it read "first show that the X account is yours"."""
+    people = People(instance)
+
+    def account_of(person: Person) -> str:
+        ada.client.cookies.set("passerelle", person.token)
+        return unescape(ada.get("/account").text)
+
+    waiting, hasty, new = people.join("waiting"), people.join("hasty"), people.join("new")
+    people.hand_in(hasty, refused=RefutedReason.SENTENCE_ALTERED)
+    people.hand_in(waiting)
+    assert "We are looking at your post…" in account_of(waiting)
+    refused = account_of(hasty)
+    assert "What you handed in last did not prove your X account." in refused
+    assert SENTENCES[RefutedReason.SENTENCE_ALTERED] in refused
+    assert 'class="card" role="status"' not in account_of(new)

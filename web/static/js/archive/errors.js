@@ -48,6 +48,7 @@ export const NOTICES = Object.freeze(
     "nobody", // every list is empty: nothing to look up
     "zero-follows", // this person follows nobody, but other lists hold people
     "following-missing", // there is no following.js, but other lists are there
+    "refused-missing", // there is no block.js or no mute.js: whoever stands there is chosen like everybody
     "parts-missing", // the manifest counts more people than the files hold
     "partial-archive", // X says that this is one part of an archive
     "rows-unread", // rows that were left out

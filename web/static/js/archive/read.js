@@ -212,6 +212,7 @@ class ArchiveReading {
     if (this.people.size === 0) this.notices.add("nobody");
     else if (!this.kinds.has("following")) this.notices.add("following-missing");
     else if (counts.following === 0) this.notices.add("zero-follows");
+    else if (!this.kinds.has("block") || !this.kinds.has("mute")) this.notices.add("refused-missing");
     if (LISTS.some((list) => (this.counted[list] ?? 0) > counts[list])) this.notices.add("parts-missing");
     if (this.people.size > 0 && !this.kinds.has("tweets")) this.notices.add("names-missing");
     if (this.badRows > 0) this.notices.add("rows-unread");
