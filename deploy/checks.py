@@ -158,6 +158,9 @@ async def check_database(settings: Settings) -> list[Finding]:
             "Start the server, or look in pg_stat_activity for what holds it up: a lock, a migration, a disk."
         )
         return [Finding("Database", False, "it does not answer in time", mend)]
+    except asyncpg.InsufficientPrivilegeError as error:
+        mend = "Make the role of PASSERELLE_DATABASE_URL the owner of the database and of all that is in it."
+        return [Finding("Database", False, f"it refuses this to our role: {error}", mend)]
     except (OSError, *DRIVER_TROUBLE) as error:
         mend = "Start the server, or mend the address in PASSERELLE_DATABASE_URL."
         return [Finding("Database", False, f"it does not answer: {error}", mend)]

@@ -3,6 +3,7 @@
 import errno
 from typing import Final
 
+import asyncpg
 from rich.markup import escape
 
 from deploy.backups.errors import BackupError
@@ -65,6 +66,11 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DatabaseUnreachable, "{}. Nothing was changed; `passerelle doctor` tells more."),
     (DirectoryUnavailable, "{}. `passerelle doctor` tells more."),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        "the database refuses this to the role of PASSERELLE_DATABASE_URL ({}): make it the owner of the database and of all"
+        " that is in it.",
+    ),
     (
         PublicInstance,
         "this is a public instance, and demo people are for trying out. Run `passerelle demo` with another"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 
@@ -24,7 +25,9 @@ from deploy.migrate import migrate, migrated
 from deploy.migration_locks import WAITING_FOR_RESTORE
 from deploy.wiring.instance import migrated_database
 from directory.clock import SystemClock
+from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
+from directory.store.database import Connection
 from directory.vault import Vault
 from federation.keys.instance import MARK_FILE, KeyFolder, NewKeys
 from tests.deploy.machines import fetch
@@ -382,6 +385,19 @@ def test_no_backup_holds_a_vault_of_another_moment(tmp_path: Path, dsn: str) -> 
     telling = Rotating(folder_of(settings) / "vault" / "vault.keys")
     with pytest.raises(Exception, match="have changed meanwhile"):
         make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), telling)
+    assert not (tmp_path / "one.backup").exists()
+
+
+def test_a_server_without_room_is_told(tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment of a dump is a small file at the server: where its disk was full, the command ended with a traceback."""
+
+    async def without_room(_: Connection) -> str:
+        raise asyncpg.DiskFullError("could not write to file: No space left on device")
+
+    settings = used_instance(tmp_path, dsn)
+    monkeypatch.setattr("deploy.backups.dumping.export_snapshot", without_room)
+    with pytest.raises(DirectoryUnavailable, match="the disk of the database is full"):
+        make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), Untold())
     assert not (tmp_path / "one.backup").exists()
 
 
