@@ -18,7 +18,7 @@ from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
-from deploy.ports import PortInUse, check_port_free
+from deploy.ports import CannotListen, PortInUse, check_port_free
 from deploy.replica_check import look_at_replicas
 from deploy.secret_check import check_secret_files
 from deploy.servers.choosing import ServerMissing, check_server, is_guarded
@@ -116,6 +116,11 @@ def _look_at_port(settings: Settings) -> Finding:
         return Finding(
             "Address", False, f"{where} is taken", "Stop the other program, or set PASSERELLE_PORT."
         )
+    except CannotListen as error:
+        mend = (
+            "Set PASSERELLE_HOST to an address of this machine, and PASSERELLE_PORT to a port from 1024 on."
+        )
+        return Finding("Address", False, f"it cannot listen on {error}", mend)
     return Finding("Address", True, f"{where} is free")
 
 

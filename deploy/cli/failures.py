@@ -12,7 +12,7 @@ from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
 from deploy.migration_locks import MigrationBusy
-from deploy.ports import PortInUse
+from deploy.ports import CannotListen, PortInUse
 from deploy.servers.choosing import ServerMissing
 from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
 from deploy.workers.handoff import OtherVersion
@@ -96,6 +96,11 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     ),
     (WebProcessFailed, "{}. What it said stands above."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
+    (
+        CannotListen,
+        "this machine cannot listen on {}: set PASSERELLE_HOST to an address that it has, and PASSERELLE_PORT to a port that"
+        " this user may take (from 1024 on).",
+    ),
 )
 
 
