@@ -388,6 +388,21 @@ def test_no_backup_holds_a_vault_of_another_moment(tmp_path: Path, dsn: str) -> 
     assert not (tmp_path / "one.backup").exists()
 
 
+@pytest.mark.parametrize("gone", ["keys/log.key", "keys/peer.key", "vault/vault.keys"])
+def test_what_a_backup_lacks_is_told(tmp_path: Path, dsn: str, gone: str) -> None:
+    """It said that all was checked, and those of before were deleted in time: with them the last copy of the key."""
+    settings = used_instance(tmp_path, dsn)
+    assert make_backup(settings, dsn, tmp_path / "whole.backup", SystemClock(), Untold()).lacking == []
+    (folder_of(settings) / gone).unlink()
+    command = Forks(tmp_path, {"data": str(folder_of(settings)), "database_url": dsn})
+    shown = command.run("backup", "less.backup")
+    assert shown.code == 0
+    assert (
+        f"It lacks what this machine does not have: the key file {folder_of(settings) / gone} is missing."
+        in shown.err
+    )
+
+
 def test_a_server_without_room_is_told(tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The moment of a dump is a small file at the server: where its disk was full, the command ended with a traceback."""
 
