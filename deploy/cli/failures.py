@@ -40,6 +40,10 @@ def tell(error: Exception) -> bool:
     sentence = sentence_of(error)
     if sentence is not None:
         errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False, soft_wrap=True)
+        if (
+            type(error) is EmbeddedError and error.detail
+        ):  # the sentence of a cause that is known needs no log
+            errors.print(error.detail.rstrip(), markup=False, highlight=False, soft_wrap=True)
     return sentence is not None
 
 
