@@ -49,8 +49,8 @@ def check_machine(_: Settings) -> Iterator[Finding]:
 def check_data_folder(settings: Settings) -> Iterator[Finding]:
     folder = data_folder(settings)
     present = _nearest_present(folder)
-    is_writable = os.access(present, os.W_OK | os.X_OK)
-    mend = f"Make {present} writable for this user, or set PASSERELLE_DATA to another folder."
+    is_writable = present.is_dir() and os.access(present, os.W_OK | os.X_OK)
+    mend = f"Make {present} a folder that this user may write, or set PASSERELLE_DATA to another folder."
     yield Finding("Data folder", is_writable, str(folder), mend)
     free = shutil.disk_usage(present).free
     yield Finding(

@@ -106,3 +106,15 @@ async def test_a_role_without_rights_is_told_so(dsn: str) -> None:
     assert str(sentence_of(refused.value)).startswith(
         "the database refuses this to the role of PASSERELLE_DATABASE_URL"
     )
+
+
+def test_a_check_that_cannot_look_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """With a file in the place of the data folder nothing was shown but `Not a directory`."""
+    data = tmp_path / "data"
+    data.write_text("mine")
+    shown = Forks(tmp_path, {"data": str(data), "port": str(free_port())}).run("doctor")
+    assert (shown.code, shown.err) == (1, "")
+    assert f"✗  Data folder  {data}" in shown.out
+    assert f"✗  Not looked at  {data / 'keys'}: Not a directory" in shown.out
+    assert "✓  Server  hypercorn" in shown.out
+    assert "✗  Database  " in shown.out
