@@ -7,7 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -203,6 +203,48 @@ def test_a_cancelled_backup_leaves_nothing(tmp_path: Path, dsn: str, what: str) 
     with pytest.raises(KeyboardInterrupt):
         make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), Breaking(what))
     assert what_is_in(tmp_path) == before
+
+
+class Watching(Untold):
+    """Does something while the dump is written."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+        self.seen: object = None
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        if what == "Dumping the database":
+            self.seen = self.meanwhile()
+
+
+def test_a_backup_has_no_name_before_it_is_whole(tmp_path: Path, dsn: str) -> None:
+    """Killed (there was no memory left), it left a hidden file with keys and members. Nobody removed it: each has another name."""
+    settings = used_instance(tmp_path, dsn)
+    before = what_is_in(tmp_path)
+    watching = Watching(lambda: what_is_in(tmp_path))
+    make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), watching)
+    assert watching.seen == before
+    assert stat.S_IMODE((tmp_path / "one.backup").stat().st_mode) == 0o600
+
+
+def test_two_backups_of_one_name_do_not_meet(tmp_path: Path, dsn: str) -> None:
+    """Each removed what the other had written, and neither was made."""
+    settings = used_instance(tmp_path, dsn)
+    file = tmp_path / "one.backup"
+    second = Watching(lambda: back_up(settings, file))
+    with pytest.raises(BackupError, match="exists already"):
+        make_backup(settings, dsn, file, SystemClock(), second)
+    assert second.seen == check_archive(file, lambda count: None)
+
+
+def test_a_file_system_without_nameless_files_will_do(
+    tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.backups.archive._OPEN_FILES", tmp_path / "nothing")
+    settings = used_instance(tmp_path, dsn)
+    (tmp_path / ".one.backup.new").write_text("of a run that was killed")
+    back_up(settings, tmp_path / "one.backup")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "one.backup"]
 
 
 CANCELLED: Final = """
