@@ -22,6 +22,7 @@ from directory.demo import DemoError
 from directory.errors import DatabaseUnreachable, DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.instance_settings import InvalidInstanceSetting
 from directory.origin_names import InvalidOrigin
+from directory.public_address import InvalidAddress
 from directory.secret_files import SecretFileError
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
@@ -66,6 +67,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
     ((VaultError, SecretFileError, BackupError), "{}."),
     ((InvalidInstanceSetting, InvalidOrigin), "{}."),
+    (InvalidAddress, "the address {}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DatabaseUnreachable, "{}. Nothing was changed; `passerelle doctor` tells more."),
