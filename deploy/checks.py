@@ -18,7 +18,7 @@ from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
-from deploy.ports import PortInUse, check_port_free
+from deploy.ports import CannotListen, PortInUse, check_port_free
 from deploy.replica_check import look_at_replicas
 from deploy.secret_check import check_secret_files
 from deploy.servers.choosing import ServerMissing, check_server, is_guarded
@@ -49,8 +49,8 @@ def check_machine(_: Settings) -> Iterator[Finding]:
 def check_data_folder(settings: Settings) -> Iterator[Finding]:
     folder = data_folder(settings)
     present = _nearest_present(folder)
-    is_writable = os.access(present, os.W_OK | os.X_OK)
-    mend = f"Make {present} writable for this user, or set PASSERELLE_DATA to another folder."
+    is_writable = present.is_dir() and os.access(present, os.W_OK | os.X_OK)
+    mend = f"Make {present} a folder that this user may write, or set PASSERELLE_DATA to another folder."
     yield Finding("Data folder", is_writable, str(folder), mend)
     free = shutil.disk_usage(present).free
     yield Finding(
@@ -116,6 +116,11 @@ def _look_at_port(settings: Settings) -> Finding:
         return Finding(
             "Address", False, f"{where} is taken", "Stop the other program, or set PASSERELLE_PORT."
         )
+    except CannotListen as error:
+        mend = (
+            "Set PASSERELLE_HOST to an address of this machine, and PASSERELLE_PORT to a port from 1024 on."
+        )
+        return Finding("Address", False, f"it cannot listen on {error}", mend)
     return Finding("Address", True, f"{where} is free")
 
 
@@ -158,6 +163,9 @@ async def check_database(settings: Settings) -> list[Finding]:
             "Start the server, or look in pg_stat_activity for what holds it up: a lock, a migration, a disk."
         )
         return [Finding("Database", False, "it does not answer in time", mend)]
+    except asyncpg.InsufficientPrivilegeError as error:
+        mend = "Make the role of PASSERELLE_DATABASE_URL the owner of the database and of all that is in it."
+        return [Finding("Database", False, f"it refuses this to our role: {error}", mend)]
     except (OSError, *DRIVER_TROUBLE) as error:
         mend = "Start the server, or mend the address in PASSERELLE_DATABASE_URL."
         return [Finding("Database", False, f"it does not answer: {error}", mend)]

@@ -10,7 +10,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from deploy.edge.answered import AnsweredMiddleware
-from deploy.ports import PortInUse, check_port_free
+from deploy.ports import CannotListen, PortInUse, check_port_free
 from directory.settings import Settings
 from web.api.metrics import create_metrics_app, metrics_text, own_families
 from web.services import Services
@@ -49,14 +49,20 @@ async def serving_text(settings: Settings, text: Callable[[], Awaitable[bytes]])
 def _is_free(host: str, port: int) -> bool:
     try:
         check_port_free(host, port)
-    except (PortInUse, OSError) as error:
+    except PortInUse as error:
         log.warning("metrics are not served: another program listens there", address=str(error))
+        return False
+    except CannotListen as error:
+        log.warning("metrics are not served: this machine cannot listen there", address=str(error))
         return False
     return True
 
 
 def _tell_failure(serving: "asyncio.Task[None]") -> None:
-    if not serving.cancelled() and (error := serving.exception()) is not None:
+    error = None if serving.cancelled() else serving.exception()
+    if isinstance(error, OSError):  # somebody took the address since it was looked at
+        log.warning("metrics are not served: this machine cannot listen there", address=str(error))
+    elif error is not None:
         log.error("metrics are not served any more", exc_info=error)
 
 

@@ -19,7 +19,7 @@ from deploy.migration_locks import (
     wait_for_restore,
     watched,
 )
-from directory.store.database import Connection, connect
+from directory.store.database import Connection, connect, errors_told
 from directory.store.quiet_errors import hide_values
 
 if TYPE_CHECKING:  # its import takes half a second, and is seldom needed
@@ -87,9 +87,11 @@ async def migrated(dsn: str) -> AsyncIterator[bool]:
     """
     connection = await connect(dsn)
     try:
-        await wait_for_restore(connection)
-        await connection.execute(f"SET lock_timeout = '{TABLE_LOCK_TIMEOUT_S} s'")
-        yield await _migrate(connection, dsn)
+        with errors_told():
+            await wait_for_restore(connection)
+            await connection.execute(f"SET lock_timeout = '{TABLE_LOCK_TIMEOUT_S} s'")
+            had_any = await _migrate(connection, dsn)
+        yield had_any
     finally:
         await connection.close()
 

@@ -22,21 +22,31 @@ CLAIMED_AT_ONCE: Final = 64
 _claims: Final[deque[int]] = deque()
 
 
-class PortInUse(Exception):
+class CannotListen(Exception):
+    """This machine does not let us listen on the address: it has no such name or number, or we may not."""
+
+
+class PortInUse(CannotListen):
     """Another program listens on the address already."""
 
 
 def check_port_free(host: str, port: int) -> None:
-    """Checks a port before anything is started, so that nothing is left half up. Raises PortInUse."""
+    """Checks a port before anything is started, so that nothing is left half up. Raises PortInUse, CannotListen."""
     with _socket_for(host) as probe:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise PortInUse(f"{host}:{port}") from error
+            raise _refused(host, port, error) from error
+
+
+def _refused(host: str, port: int, error: OSError) -> CannotListen:
+    if error.errno == errno.EADDRINUSE:
+        return PortInUse(f"{host}:{port}")
+    return CannotListen(f"{host}:{port} ({error.strerror or error})")
 
 
 def listen_on(host: str, port: int) -> socket.socket:
-    """Listens on an address. Who comes before a process takes them waits. Raises PortInUse, OSError."""
+    """Listens on an address. Who comes before a process takes them waits. Raises PortInUse, CannotListen."""
     listening = _socket_for(host)
     try:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -44,9 +54,7 @@ def listen_on(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)  # two processes can bind one address, and only one can listen
     except OSError as error:
         listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"{host}:{port}") from error
-        raise
+        raise _refused(host, port, error) from error
     listening.setblocking(False)
     return listening
 

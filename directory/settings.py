@@ -27,6 +27,17 @@ CONFIG_NAME: Final = "passerelle.toml"
 """Its name in the data folder."""
 _LISTS: Final = ("roles", "read_database_url", "no_follows_to", "no_follows_on")
 """Settings of which a text names several, separated by commas."""
+_SERVICES: Final = ("plc_url", "x_authorize_url", "x_api_url")
+_SERVICES_OR_NONE: Final = (
+    "bluesky_app_view",
+    "handle_resolver",
+    "x_syndication",
+    "x_oembed",
+    "x_oembed_twitter",
+    "x_fxtwitter",
+)
+"""Services of others that are asked at an address; empty: they are not asked."""
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 MOVED: Final = {
     "name": "name",
     "description": "description",
@@ -102,7 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = frozenset(Role)
     host: Annotated[
-        str, Meta(description="The address to listen on. Behind a reverse proxy keep it local.")
+        str,
+        Meta(description="The address to listen on. Behind a reverse proxy keep it local.", min_length=1),
     ] = "127.0.0.1"
     port: Annotated[int, Meta(description="The port to listen on.", ge=1, le=65_535)] = 8000
     workers: Annotated[
@@ -275,7 +287,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_host: Annotated[
         str,
         Meta(
-            description="The address that `/metrics` alone listens on. Keep it local, or in a private network."
+            description="The address that `/metrics` alone listens on. Keep it local, or in a private network.",
+            min_length=1,
         ),
     ] = "127.0.0.1"
     metrics_port: Annotated[
@@ -303,6 +316,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("database_url must start with postgresql://")
         self._check_replicas()
         self._check_own_accounts()
+        self._check_services()
+        self._check_metrics_address()
         for name in ("terms", "privacy", "notice"):
             if getattr(self, name):
                 _check_place(name, getattr(self, name))
@@ -332,6 +347,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("bluesky_account_server must start with https://")
         if self.mastodon_account:
             _check_acct(self.mastodon_account)
+
+    def _check_services(self) -> None:
+        for name in _SERVICES + _SERVICES_OR_NONE:
+            address = getattr(self, name)
+            if not (_is_service(address) or (not address and name in _SERVICES_OR_NONE)):
+                raise ValueError(f"{name} must be an address that starts with https://")
+
+    def _check_metrics_address(self) -> None:
+        """Raises ValueError where `/metrics` and the pages would take one address from each other."""
+        host, port = self.metrics_at
+        is_shared = host == self.host or not _EVERYWHERE.isdisjoint((host, self.host))
+        if self.metrics and Role.WEB in self.roles and port == self.port and is_shared:
+            raise ValueError(
+                "metrics_port must be another one than port, or 0: `/metrics` has an address of its own"
+            )
 
     @property
     def processes(self) -> int:
@@ -472,6 +502,10 @@ def _check_place(name: str, place: str) -> None:
         raise ValueError(
             f"{name} must be the full path of a plain text file, or an address that starts with https://"
         )
+
+
+def _is_service(address: str) -> bool:
+    return address.startswith((_ELSEWHERE, "http://")) and _is_address(address)
 
 
 def _is_address(text: str) -> bool:

@@ -1,5 +1,6 @@
 """The errors the federation raises. They know no HTTP: `web.errors` maps them."""
 
+from directory.host_names import LOCAL_HOST
 from directory.secret_files import MissingSecret, UnsafeSecret
 
 
@@ -86,6 +87,20 @@ class LogRefused(FederationError):
         """`mend` is a sentence for the operator: what to do."""
         super().__init__(why)
         self.mend = mend
+
+
+class OtherName(LogRefused):
+    """The keys are those of a log of another name than this instance has now."""
+
+    def __init__(self, keys: str, instance: str) -> None:
+        """Both are origins of logs."""
+        mend = (
+            "Run `passerelle keys leave-localhost`, which begins a log of the new name."
+            if keys == f"{LOCAL_HOST}/log"
+            else "Set PASSERELLE_PUBLIC_URL to the address that the log is named after; to change it, see docs/operations.md,"
+            ' "Changing your domain".'
+        )
+        super().__init__(f"the keys are those of {keys}, and this instance is {instance}", mend=mend)
 
 
 class DatabaseIsOlder(LogRefused):

@@ -27,6 +27,7 @@ from directory.secret_files import sync_folder
 CHUNK_BYTES: Final = 1_048_576
 FILE_MODE: Final = 0o600
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FILES: Final = Path("/proc/self/fd")
 OnBytes = Callable[[int], None]
 """Is told how many bytes more were done."""
 
@@ -68,33 +69,49 @@ class ArchiveWriter:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Opens a draft of mode 0600 beside `path`, which it becomes at the end of the block; durable then. Where the block
+    """Opens a draft of mode 0600 in the folder of `path`, which it becomes at the end of the block; durable then. Where the block
     fails, nothing is left. Raises BackupError where `path` exists."""
     if os.path.lexists(path):
         raise BackupError(f"{path} exists already: name a new file")
-    draft = path.with_name(f".{path.name}.new")
-    with suppress(FileNotFoundError):
-        draft.unlink()  # of a run that was killed
-    with os.fdopen(os.open(draft, _NEW, FILE_MODE), "w+b") as file:
+    descriptor, draft = _open_draft(path)
+    with os.fdopen(descriptor, "w+b") as file:
         try:
-            os.fchmod(file.fileno(), FILE_MODE)  # whatever the umask
+            os.fchmod(descriptor, FILE_MODE)  # whatever the umask
             yield file, draft
             file.flush()
-            os.fsync(file.fileno())
-            _put(draft, path)
+            os.fsync(descriptor)
+            _put(descriptor, draft, path)
         finally:
-            with suppress(FileNotFoundError):
-                draft.unlink()
+            if draft.parent != _OPEN_FILES:
+                draft.unlink(missing_ok=True)
     sync_folder(path.absolute().parent)
 
 
-def _put(draft: Path, path: Path) -> None:
+def _open_draft(path: Path) -> tuple[int, Path]:
+    """Opens a draft, and returns it with where it can be read. It has no name where the file system has such files: whoever
+    kills us leaves no keys behind, and another run for the same name does not meet it."""
+    with suppress(OSError, AttributeError):
+        descriptor = os.open(path.absolute().parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
+        unnamed = _OPEN_FILES / str(descriptor)
+        if unnamed.exists():
+            return descriptor, unnamed
+        os.close(descriptor)
+    draft = path.absolute().with_name(f".{path.name}.new")
+    draft.unlink(missing_ok=True)  # of a run that was killed
+    return os.open(draft, _NEW, FILE_MODE), draft
+
+
+def _put(descriptor: int, draft: Path, path: Path) -> None:
     # A link, not a rename: a file that was made meanwhile is not replaced.
     try:
-        os.link(draft, path)
+        os.link(
+            draft, path, src_dir_fd=descriptor
+        )  # with it, what has no name yet is found behind its place in /proc
     except FileExistsError:
         raise BackupError(f"{path} exists already: name a new file") from None
     except OSError:  # file systems without links
+        if draft.parent == _OPEN_FILES:
+            raise
         draft.rename(path)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deploy.backups.archive import CHUNK_BYTES, OnBytes
 from deploy.backups.errors import BackupError
 from deploy.backups.programs import Address, started
-from directory.store.database import Connection, connect
+from directory.store.database import Connection, connect, errors_told
 from directory.store.table_counts import count_rows, export_snapshot, list_migrations, list_tables
 from federation.store.log_rows import fetch_state
 
@@ -35,7 +35,9 @@ async def moment_of(dsn: str) -> AsyncIterator[Moment]:
     connection = await connect(dsn)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield await _look(connection)
+            with errors_told():
+                moment = await _look(connection)
+            yield moment
     finally:
         await connection.close()
 

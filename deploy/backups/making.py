@@ -7,14 +7,16 @@ from typing import Protocol
 
 from deploy.backups.archive import Archive, ArchiveWriter, check_archive, new_file
 from deploy.backups.blocking import held
-from deploy.backups.contents import DUMP, FORMAT, Description
+from deploy.backups.contents import DUMP, FORMAT, VAULT, Description
 from deploy.backups.dumping import Moment, dump, moment_of
 from deploy.backups.errors import BackupError
 from deploy.backups.secret_copies import Secrets, read_secrets
 from deploy.database import data_folder
 from deploy.wiring.log import key_folder
 from directory.clock import Clock
+from directory.secret_files import SecretFileError
 from directory.settings import Settings
+from directory.vault import KEY_FILE_NAME
 from federation.keys.instance import log_origin
 from web.version import VERSION
 
@@ -36,6 +38,8 @@ class Made:
     archive: Archive
     recovery_keys: list[Path]
     """Files with a recovery key that are still on this machine, and so in the backup."""
+    lacking: list[str]
+    """What the instance has to have and this machine does not, one clause each: the backup lacks it."""
 
 
 def make_backup(settings: Settings, dsn: str, path: Path, clock: Clock, telling: Telling) -> Made:
@@ -53,7 +57,19 @@ def make_backup(settings: Settings, dsn: str, path: Path, clock: Clock, telling:
         file.flush()
         telling.begin("Checking", file.tell())
         archive = check_archive(draft, telling.advance)
-    return Made(replace(archive, path=path), key_folder(settings).list_recovery_keys())
+    lacking = _find_lacking(settings, before) if moment.leaves or before else []
+    return Made(replace(archive, path=path), key_folder(settings).list_recovery_keys(), lacking)
+
+
+def _find_lacking(settings: Settings, found: Secrets) -> list[str]:
+    lacking = []
+    try:
+        key_folder(settings).read()
+    except SecretFileError as error:
+        lacking.append(error.seen)
+    if KEY_FILE_NAME not in found.get(VAULT, {}):
+        lacking.append(f"the key file {data_folder(settings) / VAULT / KEY_FILE_NAME} is missing")
+    return lacking
 
 
 def _write_dump(writer: ArchiveWriter, dsn: str, telling: Telling) -> Moment:

@@ -24,7 +24,7 @@ from deploy.migration_locks import RESTORE_LOCK, take_migrating_lock
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
-from directory.store.database import connect
+from directory.store.database import Connection, connect, errors_told
 from directory.store.table_counts import count_other_sessions, list_tables
 from federation.keys.instance import log_origin
 
@@ -115,21 +115,26 @@ class Restoring:
 async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[int]:
     """Keeps instances from starting on the database during the block; yields the process of its session at the server.
 
-    Raises NotEmpty, InUse, MigrationBusy.
+    Raises NotEmpty, InUse, MigrationBusy, DirectoryUnavailable.
     """
     connection = await connect(dsn)
     try:
-        # Before they are counted: who starts after that waits, and who is starting has connections by then.
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RESTORE_LOCK):
-            raise InUse(await count_other_sessions(connection))
-        if sessions := await count_other_sessions(connection):
-            raise InUse(sessions)
-        if (tables := len(await list_tables(connection))) and not replace:
-            raise NotEmpty(tables)
-        await take_migrating_lock(connection)
+        with errors_told():
+            await _claim(connection, replace=replace)
         yield connection.get_server_pid()
     finally:
         await connection.close()
+
+
+async def _claim(connection: Connection, *, replace: bool) -> None:
+    # Before they are counted: who starts after that waits, and who is starting has connections by then.
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RESTORE_LOCK):
+        raise InUse(await count_other_sessions(connection))
+    if sessions := await count_other_sessions(connection):
+        raise InUse(sessions)
+    if (tables := len(await list_tables(connection))) and not replace:
+        raise NotEmpty(tables)
+    await take_migrating_lock(connection)
 
 
 @contextmanager

@@ -47,6 +47,13 @@ def _tell(file: Path, made: Made) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if made.lacking:
+        errors.print(
+            f"It lacks what this machine does not have: {escape('; '.join(made.lacking))}. Back up the machine that has it as"
+            " well, or bring it back and make a new backup: `passerelle doctor` tells more.",
+            highlight=False,
+            soft_wrap=True,
+        )
     for key in made.recovery_keys:
         errors.print(
             f"It holds the recovery key too, which is still in {escape(str(key))}: move that off this machine, and"

@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 import click
 from rich.markup import escape
 
-from deploy.checks import LOCAL_CHECKS, check_database
+from deploy.checks import LOCAL_CHECKS, Check, check_database
 from deploy.cli.output import console
 from deploy.findings import Finding
 from deploy.message_check import look_at_messages
@@ -36,7 +37,7 @@ def command(*, list_settings: bool, is_example: bool) -> None:
         show_settings(None)
         sys.exit(1)
     findings = [_look_at_config()]
-    findings += [finding for check in LOCAL_CHECKS for finding in check(settings)]
+    findings += [finding for check in LOCAL_CHECKS for finding in _found_by(check, settings)]
     findings += asyncio.run(check_database(settings))
     findings += asyncio.run(look_at_messages(settings))
     _show(findings)
@@ -45,6 +46,16 @@ def command(*, list_settings: bool, is_example: bool) -> None:
     is_good = all(finding.is_good for finding in findings)
     console.print("All is well." if is_good else "Mend what is marked, then run `passerelle doctor` again.")
     sys.exit(0 if is_good else 1)
+
+
+def _found_by(check: Check, settings: Settings) -> Iterator[Finding]:
+    """Yields what a check finds. What the system keeps from it is a finding too: the other checks go on."""
+    try:
+        yield from check(settings)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        mend = "Mend that: what was to be looked at there was not."
+        yield Finding("Not looked at", False, f"{where}{error.strerror or error}", mend)
 
 
 def _look_at_config() -> Finding:

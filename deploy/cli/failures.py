@@ -3,6 +3,7 @@
 import errno
 from typing import Final
 
+import asyncpg
 from rich.markup import escape
 
 from deploy.backups.errors import BackupError
@@ -11,7 +12,7 @@ from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
 from deploy.migration_locks import MigrationBusy
-from deploy.ports import PortInUse
+from deploy.ports import CannotListen, PortInUse
 from deploy.servers.choosing import ServerMissing
 from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
 from deploy.workers.handoff import OtherVersion
@@ -21,6 +22,7 @@ from directory.demo import DemoError
 from directory.errors import DatabaseUnreachable, DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.instance_settings import InvalidInstanceSetting
 from directory.origin_names import InvalidOrigin
+from directory.public_address import InvalidAddress
 from directory.secret_files import SecretFileError
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
@@ -39,6 +41,10 @@ def tell(error: Exception) -> bool:
     sentence = sentence_of(error)
     if sentence is not None:
         errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False, soft_wrap=True)
+        if (
+            type(error) is EmbeddedError and error.detail
+        ):  # the sentence of a cause that is known needs no log
+            errors.print(error.detail.rstrip(), markup=False, highlight=False, soft_wrap=True)
     return sentence is not None
 
 
@@ -61,10 +67,16 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
     ((VaultError, SecretFileError, BackupError), "{}."),
     ((InvalidInstanceSetting, InvalidOrigin), "{}."),
+    (InvalidAddress, "the address {}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DatabaseUnreachable, "{}. Nothing was changed; `passerelle doctor` tells more."),
     (DirectoryUnavailable, "{}. `passerelle doctor` tells more."),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        "the database refuses this to the role of PASSERELLE_DATABASE_URL ({}): make it the owner of the database and of all"
+        " that is in it.",
+    ),
     (
         PublicInstance,
         "this is a public instance, and demo people are for trying out. Run `passerelle demo` with another"
@@ -90,6 +102,11 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     ),
     (WebProcessFailed, "{}. What it said stands above."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
+    (
+        CannotListen,
+        "this machine cannot listen on {}: set PASSERELLE_HOST to an address that it has, and PASSERELLE_PORT to a port that"
+        " this user may take (from 1024 on).",
+    ),
 )
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import click
 from rich.markup import escape
-from rich.progress import Progress
 
-from deploy.cli.output import console, errors
+from deploy.cli.output import console, progress
 from deploy.cli.session import with_database
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
@@ -149,13 +148,13 @@ def _find_other_mark(folder: KeyFolder, published: Checkpoint) -> Iterator[str]:
 async def _check_with_progress(
     database: Database, vkeys: Sequence[VerifierKey], *, with_bodies: bool
 ) -> FsckReport:
-    with Progress(console=errors, transient=True) as progress:
-        task = progress.add_task("Checking", total=None)
+    with progress() as bar:
+        task = bar.add_task("Checking", total=None)
         return await check_database_log(
             database,
             checkpoint_keys=vkeys,
             first_key=None,
             now=SystemClock().now(),
             with_bodies=with_bodies,
-            progress=lambda leaves: progress.update(task, completed=leaves),
+            progress=lambda leaves: bar.update(task, completed=leaves),
         )

@@ -69,7 +69,11 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            click.echo("\npasserelle: nobody answered, so it ends here: run this on a terminal.", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
         # Any package may have failed, so that what tells of it knows most of them: it is loaded only now.

@@ -1,8 +1,8 @@
 """The pool of connections to PostgreSQL, whose failures are raised as errors of the directory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncpg
@@ -82,12 +82,34 @@ def _unreachable(error: Exception) -> DatabaseUnreachable:
     return DatabaseUnreachable(f"could not connect to the database: {error}")
 
 
+def _known(error: Exception) -> DirectoryUnavailable | None:
+    """Removes the values from an error, and returns what it means where the database has gone, or its disk is full."""
+    hide_values(error)
+    if isinstance(error, asyncpg.DiskFullError):
+        return DirectoryUnavailable(f"the disk of the database is full: {error}")
+    if isinstance(error, _GONE):
+        return DirectoryUnavailable(f"the database did not answer: {error}")
+    return None
+
+
 async def connect(dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "asyncpg.Connection[asyncpg.Record]":
     """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
         return await asyncpg.connect(dsn, timeout=timeout_s, connection_class=KnowingConnection)
     except _NO_WAY_IN as error:
         raise _unreachable(error) from error
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Raises what the database fails with over a connection outside of any pool as the pool does: DirectoryUnavailable where it
+    has gone, or its disk is full."""
+    try:
+        yield
+    except Exception as error:
+        if (known := _known(error)) is not None:
+            raise known from error
+        raise
 
 
 async def _count_granted(pool: Pool, wanted: int, processes: int) -> int:
@@ -188,11 +210,8 @@ class Database:
             finally:
                 await self._pool.release(connection)
         except Exception as error:
-            hide_values(error)
-            if isinstance(error, asyncpg.DiskFullError):
-                raise DirectoryUnavailable(f"the disk of the database is full: {error}") from error
-            if isinstance(error, _GONE):
-                raise DirectoryUnavailable(f"the database did not answer: {error}") from error
+            if (known := _known(error)) is not None:
+                raise known from error
             raise
 
     async def _acquire(self) -> "PoolConnectionProxy[asyncpg.Record]":

@@ -21,7 +21,7 @@ from directory.clock import Clock
 from directory.store.database import Connection
 from directory.store.staged_leaves import stage_leaves
 from federation.aside import run_aside
-from federation.errors import LogRefused, LogWaits, MissingKeys
+from federation.errors import LogRefused, LogWaits, MissingKeys, OtherName
 from federation.ingest import Beside, Worded, ingest_own_leaves
 from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
@@ -92,7 +92,7 @@ class Sequencer:
         it first. Raises LogRefused, MissingKeys, UnsafeKeys."""
         keys = self._key_folder.read()
         if keys.origin != self.origin:
-            raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
+            raise OtherName(keys.origin, self.origin)
         self._edge = self._ahead = None
         self._worded = {}
         await self._guard.check(connection, keys)

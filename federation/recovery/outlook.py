@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from directory.store.database import Connection
-from federation.errors import FederationError, LogRefused
+from federation.errors import FederationError, LogRefused, OtherName
 from federation.keys.chain import find_keys_in_power
 from federation.keys.instance import KeyFolder
 from federation.keys.operations import Operations
@@ -92,7 +92,7 @@ async def look(
     MissingKeys, UnsafeKeys."""
     keys = folder.read()
     if keys.origin != origin:
-        raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {origin}")
+        raise OtherName(keys.origin, origin)
     state = await load_state(connection, origin)
     held = await _held(connection, state, origin)
     known = [

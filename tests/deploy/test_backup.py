@@ -7,11 +7,12 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 
@@ -24,7 +25,9 @@ from deploy.migrate import migrate, migrated
 from deploy.migration_locks import WAITING_FOR_RESTORE
 from deploy.wiring.instance import migrated_database
 from directory.clock import SystemClock
+from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
+from directory.store.database import Connection
 from directory.vault import Vault
 from federation.keys.instance import MARK_FILE, KeyFolder, NewKeys
 from tests.deploy.machines import fetch
@@ -200,6 +203,48 @@ def test_a_cancelled_backup_leaves_nothing(tmp_path: Path, dsn: str, what: str) 
     with pytest.raises(KeyboardInterrupt):
         make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), Breaking(what))
     assert what_is_in(tmp_path) == before
+
+
+class Watching(Untold):
+    """Does something while the dump is written."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+        self.seen: object = None
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        if what == "Dumping the database":
+            self.seen = self.meanwhile()
+
+
+def test_a_backup_has_no_name_before_it_is_whole(tmp_path: Path, dsn: str) -> None:
+    """Killed (there was no memory left), it left a hidden file with keys and members. Nobody removed it: each has another name."""
+    settings = used_instance(tmp_path, dsn)
+    before = what_is_in(tmp_path)
+    watching = Watching(lambda: what_is_in(tmp_path))
+    make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), watching)
+    assert watching.seen == before
+    assert stat.S_IMODE((tmp_path / "one.backup").stat().st_mode) == 0o600
+
+
+def test_two_backups_of_one_name_do_not_meet(tmp_path: Path, dsn: str) -> None:
+    """Each removed what the other had written, and neither was made."""
+    settings = used_instance(tmp_path, dsn)
+    file = tmp_path / "one.backup"
+    second = Watching(lambda: back_up(settings, file))
+    with pytest.raises(BackupError, match="exists already"):
+        make_backup(settings, dsn, file, SystemClock(), second)
+    assert second.seen == check_archive(file, lambda count: None)
+
+
+def test_a_file_system_without_nameless_files_will_do(
+    tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.backups.archive._OPEN_FILES", tmp_path / "nothing")
+    settings = used_instance(tmp_path, dsn)
+    (tmp_path / ".one.backup.new").write_text("of a run that was killed")
+    back_up(settings, tmp_path / "one.backup")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "one.backup"]
 
 
 CANCELLED: Final = """
@@ -382,6 +427,34 @@ def test_no_backup_holds_a_vault_of_another_moment(tmp_path: Path, dsn: str) -> 
     telling = Rotating(folder_of(settings) / "vault" / "vault.keys")
     with pytest.raises(Exception, match="have changed meanwhile"):
         make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), telling)
+    assert not (tmp_path / "one.backup").exists()
+
+
+@pytest.mark.parametrize("gone", ["keys/log.key", "keys/peer.key", "vault/vault.keys"])
+def test_what_a_backup_lacks_is_told(tmp_path: Path, dsn: str, gone: str) -> None:
+    """It said that all was checked, and those of before were deleted in time: with them the last copy of the key."""
+    settings = used_instance(tmp_path, dsn)
+    assert make_backup(settings, dsn, tmp_path / "whole.backup", SystemClock(), Untold()).lacking == []
+    (folder_of(settings) / gone).unlink()
+    command = Forks(tmp_path, {"data": str(folder_of(settings)), "database_url": dsn})
+    shown = command.run("backup", "less.backup")
+    assert shown.code == 0
+    assert (
+        f"It lacks what this machine does not have: the key file {folder_of(settings) / gone} is missing."
+        in shown.err
+    )
+
+
+def test_a_server_without_room_is_told(tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment of a dump is a small file at the server: where its disk was full, the command ended with a traceback."""
+
+    async def without_room(_: Connection) -> str:
+        raise asyncpg.DiskFullError("could not write to file: No space left on device")
+
+    settings = used_instance(tmp_path, dsn)
+    monkeypatch.setattr("deploy.backups.dumping.export_snapshot", without_room)
+    with pytest.raises(DirectoryUnavailable, match="the disk of the database is full"):
+        make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), Untold())
     assert not (tmp_path / "one.backup").exists()
 
 

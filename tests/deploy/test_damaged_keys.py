@@ -74,6 +74,7 @@ def test_the_log_is_named_after_the_host_alone(command: Command) -> None:
     assert "find.example/witness+" in shown
     checked = command.run("fsck")
     assert (checked.code, checked.out) == (0, f"All is well: 6 leaves of {ORIGIN} lead to the signed root.\n")
+    assert checked.err == "", "an empty line is a mail of cron each night"
 
 
 @pytest.mark.parametrize("content", [b"garbage\n", b"", None], ids=["garbage", "empty", "missing"])

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from deploy.checks import LOCAL_CHECKS, check_address, check_database
+from deploy.cli.failures import sentence_of
 from deploy.migrate import migrate
 from deploy.ports import free_port
 from deploy.text_check import check_texts
@@ -88,3 +90,31 @@ async def test_a_database_that_hangs_is_told(
         await holder.close()
     assert (found.name, found.is_good, found.seen) == ("Database", False, "it does not answer in time")
     assert "pg_stat_activity" in found.mend
+
+
+async def test_a_role_without_rights_is_told_so(dsn: str) -> None:
+    """What another role had loaded: each command ended with a traceback, and the doctor said that the server did not answer."""
+    await migrate(dsn)
+    connection = await connect(dsn)
+    await connection.execute("REVOKE SELECT ON migration FROM CURRENT_USER")
+    await connection.close()
+    (found,) = await check_database(Settings(database_url=dsn))
+    assert not found.is_good
+    assert found.seen == "it refuses this to our role: permission denied for table migration"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
+        await migrate(dsn)
+    assert str(sentence_of(refused.value)).startswith(
+        "the database refuses this to the role of PASSERELLE_DATABASE_URL"
+    )
+
+
+def test_a_check_that_cannot_look_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """With a file in the place of the data folder nothing was shown but `Not a directory`."""
+    data = tmp_path / "data"
+    data.write_text("mine")
+    shown = Forks(tmp_path, {"data": str(data), "port": str(free_port())}).run("doctor")
+    assert (shown.code, shown.err) == (1, "")
+    assert f"✗  Data folder  {data}" in shown.out
+    assert f"✗  Not looked at  {data / 'keys'}: Not a directory" in shown.out
+    assert "✓  Server  hypercorn" in shown.out
+    assert "✗  Database  " in shown.out

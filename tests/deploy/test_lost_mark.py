@@ -37,6 +37,7 @@ def test_a_lost_mark_stops_the_log_until_its_operator_has_confirmed(folder: Path
     for said in ("", "n\n"):
         asked = instance.command.run("recover", "--confirm", "4", said=said, database_url=dsn)
         assert (asked.code, mark.exists()) == (130, False), asked
+        assert ("nobody answered, so it ends here: run this on a terminal.\n" in asked.err) is (said == "")
         assert f"holds 4 leaves of {LOG} as signed, written at 20" in asked.err
         assert "will see a fork" in asked.err
     asked = instance.command.run("recover", "--confirm", "5", said="y\n", database_url=dsn)

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from deploy.cli.failures import sentence_of
 from deploy.migrate import MigrationFailed, known_migrations, migrate
-from deploy.migration_locks import ADVISORY_LOCK, RESTORE_LOCK, MigrationBusy
+from deploy.migration_locks import ADVISORY_LOCK, RESTORE_LOCK, WAITING_FOR_RESTORE, MigrationBusy
+from directory.errors import DirectoryUnavailable
 from tests.harness.forking import Forks
 from tests.harness.postgres import SharedPostgres
 
@@ -113,6 +114,19 @@ async def test_a_restore_that_does_not_end_is_not_waited_for_for_ever(
         await migrate(empty)
     await restore.close()
     assert await migrate(empty)
+
+
+async def test_a_server_that_goes_while_it_is_waited_for_is_told(empty: str) -> None:
+    """It was the driver's own error, and a traceback of the command that had waited."""
+    restore = await asyncpg.connect(empty)
+    await restore.execute("SELECT pg_advisory_lock($1)", RESTORE_LOCK)
+    start = asyncio.create_task(migrate(empty))
+    async with asyncio.timeout(TIMEOUT_S):
+        while not await restore.fetchval(f"SELECT pg_terminate_backend(({WAITING_FOR_RESTORE}))"):
+            await restore.execute("SELECT pg_sleep(0.05)")
+        with pytest.raises(DirectoryUnavailable, match="did not answer"):
+            await start
+    await restore.close()
 
 
 async def test_who_holds_a_table_is_told_and_not_for_ever(

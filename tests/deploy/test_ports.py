@@ -5,11 +5,21 @@ import secrets
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from deploy import ports
-from deploy.ports import FIRST_GIVEN_PORT, FIRST_PORT, free_port
+from deploy.cli.failures import sentence_of
+from deploy.ports import (
+    FIRST_GIVEN_PORT,
+    FIRST_PORT,
+    CannotListen,
+    PortInUse,
+    check_port_free,
+    free_port,
+    listen_on,
+)
 
 PORTS = 50
 
@@ -52,3 +62,15 @@ def test_few_claims_are_kept() -> None:
     for _ in range(2 * ports.CLAIMED_AT_ONCE):
         free_port()
     assert len(ports._claims) == ports.CLAIMED_AT_ONCE
+
+
+@pytest.mark.parametrize("listen", [check_port_free, listen_on])
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_that_this_machine_does_not_have_is_told(
+    listen: Callable[[str, int], object], host: str
+) -> None:
+    """It was told that another program listens there, which nobody could find and stop."""
+    with pytest.raises(CannotListen) as refused:
+        listen(host, free_port())
+    assert not isinstance(refused.value, PortInUse)
+    assert str(sentence_of(refused.value)).startswith(f"this machine cannot listen on {host}:")

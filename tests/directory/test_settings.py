@@ -142,3 +142,36 @@ def test_a_password_that_was_left_as_it_is_is_not_told(name: str, password: str)
 )
 def test_an_address_of_a_database_may_be_of_any_kind(url: str) -> None:
     assert Settings(database_url=url).database_url == url
+
+
+@pytest.mark.parametrize("name", ["host", "metrics_host"])
+def test_an_empty_address_to_listen_on_is_refused(name: str) -> None:
+    """Attack by slip: `PASSERELLE_HOST=$ADDRESS` with nothing in it listened everywhere, past the reverse proxy."""
+    with pytest.raises(InvalidSettings, match=f"PASSERELLE_{name.upper()}: "):
+        load_settings({f"PASSERELLE_{name.upper()}": ""})
+
+
+@pytest.mark.parametrize("name", ["plc_url", "x_authorize_url", "x_api_url", "x_oembed", "handle_resolver"])
+@pytest.mark.parametrize("typed", ["plc.example", "htps://plc.example", "https://", "https:/plc.example"])
+def test_a_service_without_an_address_is_refused(name: str, typed: str) -> None:
+    """It started, and everything that needed the service failed at a host without a name."""
+    with pytest.raises(InvalidSettings, match=f"{name} must be an address that starts with https://"):
+        load_settings({f"PASSERELLE_{name.upper()}": typed})
+
+
+def test_some_services_can_be_left_out() -> None:
+    assert load_settings({"PASSERELLE_X_OEMBED": ""}).x_oembed == ""
+    with pytest.raises(InvalidSettings, match="plc_url must be"):
+        load_settings({"PASSERELLE_PLC_URL": ""})
+
+
+@pytest.mark.parametrize(
+    ("host", "metrics_host"), [("127.0.0.1",) * 2, ("::", "127.0.0.1"), ("127.0.0.1", "::")]
+)
+def test_metrics_and_pages_do_not_share_an_address(host: str, metrics_host: str) -> None:
+    """Whichever listened later ended with a traceback."""
+    with pytest.raises(ValueError, match="metrics_port must be another one"):
+        Settings(host=host, metrics_host=metrics_host, metrics_port=8000)
+    assert Settings(host=host, metrics_host=metrics_host, metrics_port=8000, metrics=False)
+    assert Settings(host=host, metrics_host=metrics_host, metrics_port=8000, roles=frozenset({Role.WORKER}))
+    assert Settings(host="127.0.0.1", metrics_host="127.0.0.2", metrics_port=8000)

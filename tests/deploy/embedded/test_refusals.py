@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli.failures import tell
 from deploy.embedded import EmbeddedError, open_database
 from deploy.embedded.binaries import Installation
 from deploy.embedded.errors import EmbeddedError as Base
@@ -84,11 +85,17 @@ def test_the_data_of_another_major_version_is_left_alone(data_dir: Path) -> None
     assert version.read_text() == "17\n"
 
 
-def test_a_damaged_cluster_is_told_with_the_end_of_its_log(data_dir: Path) -> None:
+def test_a_damaged_cluster_is_told_with_the_end_of_its_log(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (Folders(data_dir).cluster / "global/pg_control").unlink()
     error = refusal(data_dir)
     assert error.code == "database_failed"
     assert "pg_control" in error.detail
+    tell(error)
+    shown = capsys.readouterr().err
+    assert "shown with this message" in shown
+    assert error.detail.rstrip() in shown, "the command said so, and showed nothing"
 
 
 def test_the_log_of_an_earlier_start_explains_nothing(data_dir: Path) -> None:
