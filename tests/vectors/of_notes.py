@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.cosignature import cosign
-from federation.tlog.keys import KeyKind, compute_key_id
+from federation.tlog.keys import KeyKind, PrivateKey, compute_key_id
 from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.note import Note, Signature, sign_note, sign_text
 from tests.vectors.curve import SMALL, P, encode
@@ -23,6 +23,7 @@ from tests.vectors.fixed import (
     base64,
     flip_base64,
     good,
+    make_seed,
 )
 
 DASH = "\u2014"
@@ -232,6 +233,12 @@ def notes() -> list[Case]:
     return [
         *cases,
         good(
+            "beside-delete",
+            "a name with U+007F, which is neither a space nor below 0x20",
+            note=f"hello\n\n{log}\n{DASH} a\x7fb AAAAAAA=\n",
+            **hello,
+        ),
+        good(
             "delete",
             "U+007F is no byte below 0x20",
             **{**hello, "note": signed("hel\x7flo\n"), "text": "hel\x7flo\n"},
@@ -336,7 +343,19 @@ def checkpoints() -> list[Case]:
         ("two-lines", "no root", signed(f"{ORIGIN}\n300\n"), 0),
         ("no-origin", "an empty origin", signed(f"\n300\n{root}\n"), 0),
     ]
-    return cases + [bad(label, desc, **of(note, quorum)) for label, desc, note, quorum in wrong]
+    names_one = PrivateKey(WITNESS.name, KeyKind.COSIGNATURE, make_seed("own witness"))
+    elsewhere = PrivateKey("other.example/witness", KeyKind.COSIGNATURE, make_seed("own witness"))
+
+    def by_two(key: PrivateKey) -> Case:
+        note = str_of(COSIGNED.signed_also([cosign(CHECKPOINT, key, TIME)]))
+        return {**of(note, 2), "witnesses": [str(WITNESS.vkey), str(key.vkey)]}
+
+    return [
+        *cases,
+        *(bad(label, desc, **of(note, quorum)) for label, desc, note, quorum in wrong),
+        good("two-witnesses", "cosigned by two of two", **by_two(elsewhere), **wanted),
+        bad("one-witness-two-keys", "two keys of one name are one witness", **by_two(names_one)),
+    ]
 
 
 def cosignatures() -> list[Case]:

@@ -366,7 +366,36 @@ def _other_links() -> list[Case]:
             (GENESIS.text, [LOG]), (moved.text, [LOG]), (moved_on.text, [LOG])
         )),
         good("hour", "an hour after the one before", **_told(_second())),
+        *_announced_again(),
     ]  # fmt: skip
+
+
+def _announced_again() -> list[Case]:
+    """A document in between announces the key anew: the seven days are counted from the document before the switch."""
+    announced = announce_key(GENESIS, NEXT.vkey, TIME + MIN_BETWEEN_S)
+    again = next_plain(announced)
+    switched = switch_key(again, again.issued + MIN_OVERLAP_S)
+
+    def until(issued: int) -> Case:
+        return _chain(
+            (GENESIS.text, [LOG]),
+            (announced.text, [LOG, NEXT]),
+            (again.text, [LOG]),
+            (replace(switched, issued=issued).text, [LOG]),
+        )
+
+    return [
+        good(
+            "announced-again",
+            "seven days after the document before",
+            **{**_told(until(switched.issued)), "checkpointKeys": [str(NEXT.vkey)]},
+        ),
+        bad(
+            "announced-again-too-early",
+            "seven days after the key was named first",
+            **until(announced.issued + MIN_OVERLAP_S),
+        ),
+    ]
 
 
 def _other_lines() -> list[Case]:
