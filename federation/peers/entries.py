@@ -22,7 +22,7 @@ from federation.peers.cross_checking import is_newest
 from federation.peers.growth import allowed_size
 from federation.peers.reading import BUNDLES_A_STEP, ReadStep, Step, plan_step, read_step
 from federation.peers.returning import cut_to
-from federation.peers.rounds import Round
+from federation.peers.rounds import Round, load_tree
 from federation.peers.verdicts import DamagedCopy, LeaseLost, PeerFault, Verdict, WrongAnswer
 from federation.protocol.entry import EntryType
 from federation.store.peer_bodies import delete_statements, mark_unasked
@@ -98,7 +98,7 @@ async def _read_on(current: Round, opened: Opened, chain: Chain, planned: Planne
     except WrongAnswer:
         await _explain(current, planned.progress, opened)
         raise
-    chain, unread = await _find_documents(current, chain, read)
+    chain, unread = await _find_documents(current, chain, read, opened)
     try:
         async with current.step() as (connection, now):
             if now.size != step.start:
@@ -177,6 +177,8 @@ async def _find_entries(current: Round, chain: Chain) -> tuple[Chain, int | None
             leaf = await find_entry(connection, progress.log, entry, first)
             if leaf is None or not _is_named(document, leaf, document.digest):
                 break
+            if not await _is_right_here(connection, progress, document):
+                break
             chain = chain.found_at(leaf)
             await _store_chain(connection, progress.log, chain, at)
         unread = progress.unread_document
@@ -186,7 +188,9 @@ async def _find_entries(current: Round, chain: Chain) -> tuple[Chain, int | None
     return chain, unread
 
 
-async def _find_documents(current: Round, chain: Chain, read: ReadStep) -> tuple[Chain, int | None]:
+async def _find_documents(
+    current: Round, chain: Chain, read: ReadStep, opened: Opened
+) -> tuple[Chain, int | None]:
     """Finds the documents that the entries of a step name. One that cannot be had changes nothing, and is asked for again.
 
     Of each number one document is asked for, however many entries there are. Returns also the last leaf whose document
@@ -198,7 +202,12 @@ async def _find_documents(current: Round, chain: Chain, read: ReadStep) -> tuple
         if at == len(chain.known) and asked != at:
             asked = at
             chain = await find_next(current.client, chain)
-        if at < len(chain.known) and _is_named(chain.known[at].document, leaf, digest):
+        document = chain.known[at].document if at < len(chain.known) else None
+        if (
+            document is not None
+            and _is_named(document, leaf, digest)
+            and await _is_right(current, document, opened)
+        ):
             chain = chain.found_at(leaf)
         else:
             unknown.append(leaf)
@@ -214,6 +223,23 @@ async def _find_documents(current: Round, chain: Chain, read: ReadStep) -> tuple
 def _is_named(document: Operations, leaf: int, digest: bytes) -> bool:
     """Whether the entry at `leaf` names this document, and it may stand there."""
     return document.digest == digest and (document.right_tree is None or document.right_tree.size <= leaf)
+
+
+async def _is_right(current: Round, document: Operations, opened: Opened) -> bool:
+    """Whether the signed tree begins with the one that a recovery says to be right; True for any other document."""
+    right = document.right_tree
+    if right is None:
+        return True
+    _, root = await derive(current.client, right.size, opened.size, opened.root)
+    return root == right.root
+
+
+async def _is_right_here(connection: Connection, progress: Progress, document: Operations) -> bool:
+    """As _is_right, of a document whose entry was read before."""
+    right = document.right_tree
+    if right is None:
+        return True
+    return (await load_tree(connection, progress, right.size)).root_at(right.size) == right.root
 
 
 async def _store(

@@ -1,8 +1,10 @@
 """Verifier keys, notes, checkpoints, cosignatures."""
 
+from hashlib import sha256
+
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.cosignature import cosign
-from federation.tlog.keys import KeyKind, compute_key_id
+from federation.tlog.keys import KeyKind, PrivateKey, compute_key_id
 from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.note import Note, Signature, sign_note, sign_text
 from tests.vectors.curve import SMALL, P, encode
@@ -21,6 +23,7 @@ from tests.vectors.fixed import (
     base64,
     flip_base64,
     good,
+    make_seed,
 )
 
 DASH = "\u2014"
@@ -80,13 +83,43 @@ def vkeys() -> list[Case]:
             ]
         ),
     ]
-    return cases + [bad(label, desc, vkey=text) for label, desc, text in wrong]
+    named = [
+        ("spelled-no-name", "an empty name, with the id of it", ""),
+        ("spelled-space", "a name with a space, with the id of it", "a b"),
+        ("spelled-unicode-space", "a name with a Unicode space, with the id of it", "a\u3000b"),
+        ("spelled-control", "a name with a control character, with the id of it", "a\u0007b"),
+        ("spelled-long", "a name of 256 bytes, with the id of it", "a" * 256),
+        ("spelled-long-in-bytes", "a name of 128 characters and 256 bytes", "\u00e9" * 128),
+    ]
+    public_key = LOG.vkey.public_key
+    return [
+        *cases,
+        *(bad(label, desc, vkey=text) for label, desc, text in wrong),
+        *(bad(label, desc, vkey=spell_key(public_key, of)) for label, desc, of in named),
+        bad("spelled-kind", "kind 0x05, with the id of it", vkey=spell_key(public_key, kind=5)),
+        bad(
+            "spelled-long-key",
+            "a public key of 33 bytes, with the id of it",
+            vkey=spell_key(public_key + b"\0"),
+        ),
+        good(
+            "longest-name",
+            "a name of 255 bytes",
+            vkey=spell_key(public_key, "a" * 255),
+            keyName="a" * 255,
+            kind=1,
+            keyId=compute_key_id("a" * 255, KeyKind.NOTE, public_key).hex(),
+            publicKey=base64(public_key),
+            seed=bytes(LOG.seed).hex(),
+        ),
+    ]
 
 
-def spell_key(public_key: bytes) -> str:
-    """Writes any 32 bytes as a verifier key with the id that it would have."""
-    key_id = compute_key_id(ORIGIN, KeyKind.NOTE, public_key)
-    return f"{ORIGIN}+{key_id.hex()}+{base64(bytes([KeyKind.NOTE]) + public_key)}"
+def spell_key(public_key: bytes, name: str = ORIGIN, kind: int = KeyKind.NOTE) -> str:
+    """Writes any bytes as a verifier key with the id that it would have (section 3)."""
+    key = bytes([kind]) + public_key
+    key_id = sha256(name.encode() + b"\n" + key).digest()[:4]
+    return f"{name}+{key_id.hex()}+{base64(key)}"
 
 
 def notes() -> list[Case]:
@@ -162,8 +195,54 @@ def notes() -> list[Case]:
         ("too-long", "more than 65,536 bytes", "a" * 65_536 + f"\n\n{log}\n"),
     ]
     cases += [bad(label, desc, **known(note)) for label, desc, note in wrong]
+
+    def signed(text: str) -> str:
+        """A text that no note has, and its signature, which is right."""
+        return f"{text}\n{DASH} {ORIGIN} {base64(LOG.vkey.key_id + LOG.seed.sign(text.encode()))}\n"
+
+    cases += [
+        bad(label, desc, **known(signed(text)))
+        for label, desc, text in [
+            ("signed-carriage-return", "a line that ends in CR and LF, and signed so", "hello\r\n"),
+            ("signed-control", "a control character, and signed so", "hel\tlo\n"),
+            ("signed-nul", "a zero byte, and signed so", "hel\0lo\n"),
+            ("signed-too-long", "more than 65,536 bytes, and signed so", "a" * 65_500 + "\n"),
+        ]
+    ]
+    cases += [
+        bad(label, desc, **known(f"hello\n\n{log}\n{DASH} {line}\n"))
+        for label, desc, line in [
+            (
+                "beside-three-fields",
+                "a line of three fields, beside one that is true",
+                "a.example AAAAAAA= more",
+            ),
+            ("beside-two-spaces", "a line with two spaces", "a.example  AAAAAAA="),
+            ("beside-id-only", "a line whose signature is its key id", "a.example AAAAAA=="),
+            ("beside-no-name", "a line without a name", " AAAAAAA="),
+            ("beside-plus", "a line whose name holds a plus", "a+b AAAAAAA="),
+            ("beside-unicode-space", "a line whose name holds a Unicode space", "a\u3000b AAAAAAA="),
+            (
+                "beside-stray-bits",
+                "a line whose base64 has last bits that are not zero",
+                "a.example AAAAAAB=",
+            ),
+            ("beside-unpadded", "a line whose base64 has no padding", "a.example AAAAAAA"),
+        ]
+    ]
     return [
         *cases,
+        good(
+            "beside-delete",
+            "a name with U+007F, which is neither a space nor below 0x20",
+            note=f"hello\n\n{log}\n{DASH} a\x7fb AAAAAAA=\n",
+            **hello,
+        ),
+        good(
+            "delete",
+            "U+007F is no byte below 0x20",
+            **{**hello, "note": signed("hel\x7flo\n"), "text": "hel\x7flo\n"},
+        ),
         bad(
             "not-utf-8",
             "the text is not UTF-8",
@@ -264,7 +343,19 @@ def checkpoints() -> list[Case]:
         ("two-lines", "no root", signed(f"{ORIGIN}\n300\n"), 0),
         ("no-origin", "an empty origin", signed(f"\n300\n{root}\n"), 0),
     ]
-    return cases + [bad(label, desc, **of(note, quorum)) for label, desc, note, quorum in wrong]
+    names_one = PrivateKey(WITNESS.name, KeyKind.COSIGNATURE, make_seed("own witness"))
+    elsewhere = PrivateKey("other.example/witness", KeyKind.COSIGNATURE, make_seed("own witness"))
+
+    def by_two(key: PrivateKey) -> Case:
+        note = str_of(COSIGNED.signed_also([cosign(CHECKPOINT, key, TIME)]))
+        return {**of(note, 2), "witnesses": [str(WITNESS.vkey), str(key.vkey)]}
+
+    return [
+        *cases,
+        *(bad(label, desc, **of(note, quorum)) for label, desc, note, quorum in wrong),
+        good("two-witnesses", "cosigned by two of two", **by_two(elsewhere), **wanted),
+        bad("one-witness-two-keys", "two keys of one name are one witness", **by_two(names_one)),
+    ]
 
 
 def cosignatures() -> list[Case]:

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from federation.keys.chain import MIN_BETWEEN_S, MIN_OVERLAP_S, sign_operations
 from federation.keys.changes import Recovery, announce_key, recover_key, switch_key
 from federation.keys.operations import Operations, RightTree, fingerprint_recovery
 from federation.protocol.entry import OperationsEntry, encode_entry
+from federation.tlog.ed25519 import Seed
 from federation.tlog.keys import KeyKind, PrivateKey
-from federation.tlog.note import sign_note
+from federation.tlog.note import Signature, sign_note
 from federation.tlog.text import encode_base64
+from tests.vectors.curve import P, encode
 from tests.vectors.fixed import (
     LOG,
     NEXT,
@@ -110,7 +113,7 @@ def operations() -> list[Case]:
         value = json.loads(GENESIS.text) | fields
         return spelled(json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n")
 
-    return [
+    cases = [
         good("first", "the first document of a log", **chain(first)),
         good("announced", "the next key signs too", **chain(first, second)),
         good("switched", "seven days later it takes over", **chain(first, second, (switched, LOG))),
@@ -242,3 +245,166 @@ def operations() -> list[Case]:
         ),
         bad("peer-short", "a peer key of 31 bytes", **changed(peer=encode_base64(bytes(31)))),
     ]
+    return [*cases, *_fields_missing(), *_other_values(), *_lengths(), *_other_links(), *_other_lines()]
+
+
+def _write(value: Mapping[str, object]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def _fields_of(document: Operations, **change: object) -> dict[str, object]:
+    """The fields of a document with others in their place, None for one that is left out."""
+    fields = {**json.loads(document.text), **change}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _chain(*signed: tuple[str, list[PrivateKey]]) -> Case:
+    """Texts that may be no documents, and signatures that are right."""
+    notes = [bytes(sign_note(text, keys)).decode() for text, keys in signed]
+    return {"logKey": str(LOG.vkey), "notes": notes}
+
+
+def _first(**change: object) -> Case:
+    return _chain((_write(_fields_of(GENESIS, **change)), [LOG]))
+
+
+def _second(**change: object) -> Case:
+    return _chain((GENESIS.text, [LOG]), (_write(_fields_of(next_plain(GENESIS), **change)), [LOG]))
+
+
+def _told(case: Case) -> Case:
+    """What a chain says, all of whose documents the log key has signed alone."""
+    texts = [note.partition("\n\n")[0] + "\n" for note in case["notes"]]
+    entries = [encode_entry(OperationsEntry(sha256(text.encode()).digest())).hex() for text in texts]
+    return {**case, "entries": entries, "checkpointKeys": [str(LOG.vkey)]}
+
+
+def _fields_missing() -> list[Case]:
+    names = ("v", "origin", "number", "issued", "log", "witness", "peer", "recovery", "policy")
+    return [
+        *(bad(f"without-{name}", "a field is missing", **_first(**{name: None})) for name in names),
+        bad("without-previous", "a later document names the one before", **_second(previous=None)),
+    ]
+
+
+def _other_values() -> list[Case]:
+    values: list[tuple[str, str, dict[str, object]]] = [
+        ("version-true", "true is no number", {"v": True}),
+        ("number-text", "a number as a text", {"number": "0"}),
+        ("number-true", "true is no number", {"number": True}),
+        ("issued-text", "a time as a text", {"issued": str(TIME)}),
+        ("origin-case", "an origin that is not in its one spelling", {"origin": "Instance.example/log"}),
+        ("log-fingerprint", "a fingerprint in the place of a key", {"log": LOG.vkey.fingerprint.hex()}),
+        ("next-same", "the next key is the log key", {"next": str(LOG.vkey)}),
+        ("next-witness", "a witness key in the place of the next key", {"next": str(OWN_WITNESS.vkey)}),
+        ("peer-zero", "a peer key of small order", {"peer": base64(bytes(32))}),
+        ("peer-beyond", "a peer key whose y is not below p", {"peer": base64(encode(P + 3, 0))}),
+        ("peer-unpadded", "base64 without its padding", {"peer": base64(PEER.public_key).rstrip("=")}),
+        ("recovery-upper-case", "hex in upper case", {"recovery": GENESIS.recovery.hex().upper()}),
+        ("recovery-short", "a fingerprint of 31 bytes", {"recovery": GENESIS.recovery.hex()[:62]}),
+        ("policy-list", "a policy is an object", {"policy": []}),
+        ("policy-text", "a policy holds numbers alone", {"policy": {"validity_s": "1"}}),
+        ("policy-true", "true is no number", {"policy": {"validity_s": True}}),
+        ("policy-many", "33 names", {"policy": {f"n{n}": 1 for n in range(33)}}),
+        ("policy-name-long", "a name of 33 characters", {"policy": {"n" * 33: 1}}),
+        ("size-alone", "a size without a recovery", {"size": 1}),
+        ("root-alone", "a root without a recovery", {"root": base64(root(1))}),
+        ("moved-from-peer", "moved from the log of the peer key", {"moved_from": _elsewhere(PEER)}),
+    ]
+    recovered = {"recovered": str(RECOVERY.vkey), "size": 1, "root": base64(root(1)), "recovery": "00" * 32}
+    return [
+        *(bad(label, desc, **_first(**change)) for label, desc, change in values),
+        bad(
+            "recovered-first",
+            "a first document that says that it recovers",
+            **_chain((_write(_fields_of(GENESIS, **recovered)), [RECOVERY, LOG])),
+        ),
+        bad("moved-from-later", "only a first document says it", **_second(moved_from=str(ELSEWHERE.vkey))),
+        good(
+            "moved-from",
+            "the log of an instance that had another name",
+            **_told(_first(moved_from=str(ELSEWHERE.vkey))),
+        ),
+        good("policy-empty", "a policy without a name", **_told(_first(policy={}))),
+        good("policy-32", "32 names", **_told(_first(policy={f"n{n}": 1 for n in range(32)}))),
+    ]
+
+
+def _elsewhere(seed: Seed) -> str:
+    return str(PrivateKey("new.example/log", KeyKind.NOTE, seed).vkey)
+
+
+def _lengths() -> list[Case]:
+    def filled(length: int) -> Case:
+        ext = {f"n{n:02}": "a" * 450 for n in range(16)}
+        shorter = length - len(_write(_fields_of(GENESIS, ext=ext)))
+        return _first(
+            ext=ext | {f"n{n:02}": "a" * (450 + shorter // 16 + (n < shorter % 16)) for n in range(16)}
+        )
+
+    return [
+        good("longest", "8,000 bytes", **_told(filled(8_000))),
+        bad("one-too-long", "8,001 bytes", **filled(8_001)),
+    ]
+
+
+def _other_links() -> list[Case]:
+    """A second document that the log key has signed, and that does not follow."""
+    moved = next_plain(GENESIS, moved_to=ELSEWHERE.vkey)
+    elsewhere = PrivateKey("other.example/log", KeyKind.NOTE, make_seed("next"))
+    moved_on = next_plain(moved, moved_to=elsewhere.vkey)
+    return [
+        bad("number-skipped", "the number 2 after the number 0", **_second(number=2)),
+        bad("number-again", "the number 1 twice", **_chain(
+            (GENESIS.text, [LOG]),
+            (next_plain(GENESIS).text, [LOG]),
+            (next_plain(next_plain(GENESIS), number=1).text, [LOG]),
+        )),
+        bad("previous-other", "the hash of another document", **_second(previous="00" * 32)),
+        bad("previous-upper-case", "hex in upper case", **_second(previous=GENESIS.digest.hex().upper())),
+        bad("moved-elsewhere", "the log key says another move", **_chain(
+            (GENESIS.text, [LOG]), (moved.text, [LOG]), (moved_on.text, [LOG])
+        )),
+        good("hour", "an hour after the one before", **_told(_second())),
+        *_announced_again(),
+    ]  # fmt: skip
+
+
+def _announced_again() -> list[Case]:
+    """A document in between announces the key anew: the seven days are counted from the document before the switch."""
+    announced = announce_key(GENESIS, NEXT.vkey, TIME + MIN_BETWEEN_S)
+    again = next_plain(announced)
+    switched = switch_key(again, again.issued + MIN_OVERLAP_S)
+
+    def until(issued: int) -> Case:
+        return _chain(
+            (GENESIS.text, [LOG]),
+            (announced.text, [LOG, NEXT]),
+            (again.text, [LOG]),
+            (replace(switched, issued=issued).text, [LOG]),
+        )
+
+    return [
+        good(
+            "announced-again",
+            "seven days after the document before",
+            **{**_told(until(switched.issued)), "checkpointKeys": [str(NEXT.vkey)]},
+        ),
+        bad(
+            "announced-again-too-early",
+            "seven days after the key was named first",
+            **until(announced.issued + MIN_OVERLAP_S),
+        ),
+    ]
+
+
+def _other_lines() -> list[Case]:
+    """Lines besides those that a document needs."""
+    second = next_plain(GENESIS).text
+    false = Signature(ORIGIN, LOG.vkey.key_id, bytes(64))
+    beside = bytes(sign_note(second, [LOG]).signed_also([false])).decode()
+    first = bytes(sign_note(GENESIS.text, [LOG])).decode()
+    return [
+        bad("line-false", "a false line of the log key beside a true one", logKey=str(LOG.vkey), notes=[first, beside]),
+        good("line-stranger", "a line of a key that it does not name", **_told(_chain((GENESIS.text, [LOG, STRANGER])))),
+    ]  # fmt: skip

@@ -46,7 +46,15 @@ def _case(request: Request, *, now: int = TIME, **more: Any) -> Case:
 
 
 def signed_requests() -> list[Case]:
-    return [*_good(), *_of_fields(), *_of_time(), *_of_replay(), *_of_spelling(), *_of_keys()]
+    return [
+        *_good(),
+        *_of_fields(),
+        *_of_time(),
+        *_of_replay(),
+        *_of_spelling(),
+        *_of_keys(),
+        *_of_signed_forms(),
+    ]
 
 
 def _good() -> list[Case]:
@@ -172,6 +180,62 @@ def _of_spelling() -> list[Case]:
         bad("origin-host", "a host, not an origin", **_case(_signed(PLAIN, origin="instance.example"))),
         bad("unpadded", "a signature without its padding", **_case(_with(signed, "signature", "==:", ":"))),
         bad("spaces", "a space more between components", **_case(_with(signed, "signature-input", '"@method" ', '"@method"  '))),
+    ]  # fmt: skip
+
+
+def _signed_as(
+    parameters: str,
+    *,
+    covered: str = _quoted(*COMPONENTS),
+    label: str = "passerelle",
+    path: str = PATH,
+    gap: str = "",
+) -> Case:
+    """A request in another form, with a signature that is right for that form: only its form tells that it is refused."""
+    values = {
+        "@method": "POST",
+        "@authority": AUTHORITY,
+        "@path": path,
+        "content-digest": digest_field(CONTENT),
+    }
+    names = [name.strip('"') for name in covered.split()]
+    given = f"({covered}){parameters}"
+    base = [f'"{name}": {values[name]}' for name in names] + [f'"@signature-params": {given}']
+    headers = (
+        ("content-digest", values["content-digest"]),
+        ("signature-input", f"{label}={gap}{given}"),
+        ("signature", f"{label}={gap}:{base64(PEER.sign(chr(10).join(base).encode()))}:"),
+    )
+    return _case(replace(PLAIN, path=path, headers=headers))
+
+
+def _of_signed_forms() -> list[Case]:
+    time, key, alg = f";created={TIME}", f';keyid="{ORIGIN}"', ';alg="ed25519"'
+    nonce, tag = f';nonce="{NONCE}"', ';tag="passerelle/v1"'
+    usual = time + key + alg + nonce + tag
+    told: Case = {"keyId": ORIGIN, "created": TIME, "nonce": NONCE}
+    reordered = " ".join(reversed(_quoted(*COMPONENTS).split()))
+    long = f';keyid="{"a" * 1_024}.example/log"'
+    return [
+        good("any-order", "the parameters in another order", **_signed_as(tag + nonce + alg + key + time), **told),
+        bad("signed-other-order", "the components in another order, and signed so", **_signed_as(usual, covered=reordered)),
+        bad("signed-less", "a signature that does not cover the content", **_signed_as(usual, covered=_quoted(*COMPONENTS[:3]))),
+        bad("signed-no-alg", "signed without an algorithm", **_signed_as(time + key + nonce + tag)),
+        bad("signed-no-tag", "signed without a tag", **_signed_as(time + key + alg + nonce)),
+        bad("signed-other-tag", "signed for another use", **_signed_as(usual.replace("/v1", "/v2"))),
+        bad("signed-other-alg", "signed under the name of another algorithm", **_signed_as(usual.replace("ed25519", "EdDSA"))),
+        bad("signed-expires", "signed with a parameter that is not used", **_signed_as(f"{usual};expires={TIME + 60}")),
+        bad("signed-two-nonces", "signed with a parameter twice", **_signed_as(nonce + usual)),
+        bad("signed-text-time", "the time as a text, and signed so", **_signed_as(usual.replace(time, f';created="{TIME}"'))),
+        bad("signed-padded-time", "the time with a leading zero, and signed so", **_signed_as(usual.replace(time, f";created=0{TIME}"))),
+        bad("signed-short-nonce", "signed with a nonce of 15 bytes", **_signed_as(usual.replace(NONCE, NONCE[:20]))),
+        bad("signed-nonce-bits", "a nonce whose last bits are not zero, and signed so", **_signed_as(usual.replace(NONCE, NONCE[:-1] + "x"))),
+        bad("signed-nonce-padded", "a nonce with padding, and signed so", **_signed_as(usual.replace(NONCE, f"{NONCE}=="))),
+        bad("signed-spaces", "a space before a parameter, and signed so", **_signed_as(usual.replace(";alg", "; alg"))),
+        bad("signed-gap", "a space after the label", **_signed_as(usual, gap=" ")),
+        bad("signed-other-label", "signed under another label", **_signed_as(usual, label="sig1")),
+        bad("signed-query", "a path with a query, and signed so", **_signed_as(usual, path=f"{PATH}?a=1")),
+        bad("signed-long", "a field of more than 1,024 characters", **_signed_as(usual.replace(key, long))),
     ]  # fmt: skip
 
 

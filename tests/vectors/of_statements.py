@@ -1,6 +1,7 @@
 """Statements, their bodies and their commitments."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,11 @@ from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from federation.protocol.statement import Statement, commitment, encode_statement
 from tests.vectors.fixed import TIME, Case, bad, good
 
+Wrong = tuple[str, str, str]
+"""The name of a case, why it is one, and its body."""
+
 SALT = bytes(range(32))
+END_OF_9999 = 253_402_300_799
 ISSUED = datetime.fromtimestamp(TIME, UTC)
 
 
@@ -142,7 +147,7 @@ def statements() -> list[Case]:
         value["to"][field] = to
         return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
-    wrong = [
+    wrong: list[Wrong] = [
         ("space", "a space after a colon", bound.replace('"v":1', '"v": 1')),
         ("newline", "a newline at the end", bound + "\n"),
         ("order", "keys are not sorted", bound.replace('"v":1,', "").replace("{", '{"v":1,', 1)),
@@ -268,7 +273,157 @@ def statements() -> list[Case]:
         ("deep", "nested as deep as it goes", "[" * 4_000),
         ("empty", "nothing", ""),
     ]
+    wrong += _fields_missing(bodies) + _other_types(changed) + _other_targets(changed, on_mastodon)
+    wrong += _other_spellings(bound)
+    wrong.append(("one-too-long", "4,001 bytes", _filled(bound, 4_001)))
+    beyond = changed("issued", to=END_OF_9999 - 1).replace(f'"expires":{TIME + 180 * day}', "{}")
+    wrong.append(("expires-beyond", "it expires after the year 9999", _expiring(beyond, END_OF_9999 + 1)))
+    cases += [
+        good(label, desc, counts=kinds, **opening(body.encode()))
+        for label, desc, kinds, body in [
+            ("longest", "4,000 bytes", list(proven), _filled(bound, 4_000)),
+            ("expires-last", "it expires with the year 9999", list(proven), _expiring(beyond, END_OF_9999)),
+            ("ref-longest", "500 characters", list(proven), changed("evidence", 0, "ref", to="~" * 500)),
+            (
+                "uri-query",
+                "an actor with a query",
+                ["x-post-id", "mastodon-oauth"],
+                on_mastodon("id", "https://social.example/actor?id=1&b=%20"),
+            ),
+            (
+                "uri-longest",
+                "an actor of 2,048 characters",
+                ["x-post-id", "mastodon-oauth"],
+                on_mastodon("id", _long_actor(2_048)),
+            ),
+            (
+                "user-longest",
+                "a user name of 64 characters",
+                ["x-post-id", "mastodon-oauth"],
+                on_mastodon("handle", "a" * 64 + "@social.example"),
+            ),
+        ]
+    ]
     return cases + [bad(label, desc, **opening(body.encode())) for label, desc, body in wrong]
+
+
+def _fields_missing(bodies: dict[str, bytes]) -> list[Wrong]:
+    """Bodies from each of which one field is left out that may not be."""
+    places = [(name,) for name in ("v", "x", "to", "strength", "evidence", "issued", "expires")]
+    inner = [("x", "id"), ("x", "handle"), ("to", "network"), ("to", "id"), ("to", "handle")]
+    items = [("evidence", 1, "kind"), ("evidence", 1, "at")]
+    wrong = []
+    for *path, last in [*places, *inner, *items]:
+        value = json.loads(bodies["bound"])
+        at = value
+        for step in path:
+            at = at[step]
+        del at[last]
+        label = "-".join(map(str, ["without", *path, last]))
+        wrong.append((label, "a field is missing", json.dumps(value, sort_keys=True, separators=(",", ":"))))
+    return wrong
+
+
+def _other_types(changed: Callable[..., str]) -> list[Wrong]:
+    """Values of another type, or of none that is listed."""
+    places: list[tuple[str, tuple[str | int, ...], Any]] = [
+        ("version-true", ("v",), True),
+        ("version-text", ("v",), "1"),
+        ("x-text", ("x",), "Ada_L"),
+        ("x-handle-number", ("x", "handle"), 1),
+        ("to-list", ("to",), ["bluesky"]),
+        ("to-id-number", ("to", "id"), 1),
+        ("to-handle-number", ("to", "handle"), 1),
+        ("strength-number", ("strength",), 1),
+        ("strength-later", ("strength",), "sworn"),
+        ("network-later", ("to", "network"), "threads"),
+        ("evidence-object", ("evidence",), {"at": 1, "kind": "x-post-id"}),
+        ("evidence-text", ("evidence", 0), "x-post-id"),
+        ("kind-number", ("evidence", 0, "kind"), 1),
+        ("at-text", ("evidence", 0, "at"), "1"),
+        ("at-true", ("evidence", 0, "at"), True),
+        ("ref-number", ("evidence", 0, "ref"), 1),
+        ("issued-text", ("issued",), str(TIME)),
+        ("issued-true", ("issued",), True),
+        ("expires-text", ("expires",), str(TIME + 1)),
+    ]
+    return [(label, "another value than is listed", changed(*path, to=to)) for label, path, to in places]
+
+
+def _other_targets(changed: Callable[..., str], on_mastodon: Callable[[str, str], str]) -> list[Wrong]:
+    """Accounts that are not in the spelling of their network."""
+    dids = [
+        ("did-short", "a DID of 23 characters", "did:plc:" + "a" * 23),
+        ("did-digit", "a DID with a digit that base32 does not have", "did:plc:" + "a" * 23 + "1"),
+        ("did-upper-case", "a DID in upper case", "did:plc:" + "A" * 24),
+        ("did-other", "a DID of another method", "did:key:" + "a" * 24),
+        ("did-web-port", "a DID with a port", "did:web:ada.example%3A8443"),
+        ("did-web-path", "a DID with a path", "did:web:ada.example:ada"),
+        ("did-web-local", "a DID of a host of one label", "did:web:localhost"),
+    ]
+    names = [
+        ("x-handle-empty", "an X handle without a character", ""),
+        ("x-handle-hyphen", "an X handle with a hyphen", "Ada-L"),
+    ]
+    actors = [
+        ("uri-http", "an actor without TLS", "http://social.example/users/ada"),
+        ("uri-user", "an actor with a user", "https://ada@social.example/users/ada"),
+        ("uri-upper-case", "an actor whose host is in upper case", "https://Social.example/users/ada"),
+        ("uri-no-path", "a host, not an actor", "https://social.example"),
+        ("uri-empty-query", "an actor with an empty query", "https://social.example/users/ada?"),
+        ("uri-long", "an actor of 2,049 characters", _long_actor(2_049)),
+        ("uri-did", "a DID, not an actor", "did:plc:" + "a" * 24),
+    ]
+    users = [
+        ("acct-user-alone", "a user name without a host", "ada"),
+        ("acct-at-sign", "an @ before the user name", "@ada@social.example"),
+        ("acct-no-user", "a host without a user name", "@social.example"),
+        ("acct-one-label", "a host of one label", "ada@localhost"),
+        ("acct-upper-case", "a host in upper case", "ada@Social.example"),
+        ("acct-dot-first", "a user name that starts with a dot", ".ada@social.example"),
+        ("acct-hyphen-last", "a user name that ends with a hyphen", "ada-@social.example"),
+        ("acct-long", "a user name of 65 characters", "a" * 65 + "@social.example"),
+    ]
+    return [
+        *((label, desc, changed("to", "id", to=did)) for label, desc, did in dids),
+        *((label, desc, changed("x", "handle", to=name)) for label, desc, name in names),
+        *((label, desc, on_mastodon("id", uri)) for label, desc, uri in actors),
+        *((label, desc, on_mastodon("handle", user)) for label, desc, user in users),
+    ]
+
+
+def _other_spellings(bound: str) -> list[Wrong]:
+    """JSON of the same values, or nearly, in another spelling than the canonical one."""
+    return [
+        ("order-within", "the keys of an inner object are not sorted", bound.replace('"handle":"Ada_L","id":"783214"', '"id":"783214","handle":"Ada_L"')),
+        ("twice-within", "a key of an inner object stands twice", bound.replace('"id":"783214"', '"id":"783214","id":"783214"')),
+        ("minus", "a number below 0", bound.replace('"at":1799996400', '"at":-1')),
+        ("minus-zero", "a zero with a sign", bound.replace('"at":1799996400', '"at":-0')),
+        ("zero-first", "a number with a leading zero", bound.replace('"at":1799996400', '"at":01799996400')),
+        ("delete", "U+007F is not printable", bound.replace("status", "st\x7ftus")),
+        ("tab", "a control character in a text", bound.replace("status", "st\ttus")),
+        ("slash", "an escaped slash", bound.replace("/status", "\\/status")),
+        ("byte-order", "a mark of the byte order", f"\ufeff{bound}"),
+        ("list", "a list", f"[{bound}]"),
+        ("more-after", "more after the end", f"{bound}1"),
+    ]  # fmt: skip
+
+
+def _filled(body: str, length: int) -> str:
+    """The body with texts in `ext` that make it exactly as long."""
+    value = json.loads(body)
+    value["ext"] = {f"n{n}": "a" * 500 for n in range(8)}
+    shorter = len(json.dumps(value, separators=(",", ":"))) - length
+    value["ext"]["n0"] = "a" * (500 - shorter)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _expiring(body: str, at: int) -> str:
+    return body.replace("{}", f'"expires":{at}', 1)
+
+
+def _long_actor(length: int) -> str:
+    return "https://social.example/".ljust(length, "a")
 
 
 def opening(body: bytes) -> Case:

@@ -36,6 +36,9 @@ def tile_paths() -> list[Case]:
         Tile(0, 1_000, 7),
         Bundle(0),
         Bundle(1_234_067, 8),
+        Tile(7, 0, 127),
+        Tile(0, 2**55 - 1, 255),
+        Bundle(2**55 - 1, 255),
     ]
     cases = [
         good(
@@ -60,6 +63,11 @@ def tile_paths() -> list[Case]:
         ("tile/00/000", "a level with a leading zero"),
         ("tile/8/000.p/1", "no tree below 2^63 leaves has this level"),
         ("tile/7/127", "no tree below 2^63 leaves has this tile"),
+        ("tile/7/000.p/128", "no tree below 2^63 leaves has so wide a tile at this level"),
+        ("tile/0/x036/x028/x797/x018/x963/967", "the last tile is never full: a tree is below 2^63 leaves"),
+        ("tile/entries/x036/x028/x797/x018/x963/967", "the last bundle is never full"),
+        ("tile/entries/x036/x028/x797/x018/x963/968.p/1", "a bundle beyond all trees"),
+        ("tile/0/\u0660\u0660\u0660", "digits that are not ASCII"),
         ("tile/-1/000", "a negative level"),
         ("tile/0/000/", "a slash at the end"),
         ("/tile/0/000", "a slash at the start"),

@@ -70,7 +70,8 @@ def test_a_checkpoint_is_cosigned_and_shown(client: httpx.Client, keys: KeyFolde
     assert client.get(f"/federation/v1/{digest_of(LOG).upper()}/checkpoint").status_code == 404
     conflict = client.post(ADD, content=LOG.request(0, 200))
     assert (conflict.status_code, conflict.content) == (409, b"150\n")
-    assert conflict.headers["content-type"].partition(";")[0] == SIZE_TYPE
+    # Tessera and sigsum compare the whole field: with a charset they take the size for a failure.
+    assert conflict.headers["content-type"] == SIZE_TYPE
 
 
 @pytest.mark.parametrize(

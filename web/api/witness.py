@@ -24,6 +24,8 @@ PREFIX: Final = "/federation/v1"
 TEXT_TYPE: Final = "text/plain"
 RETRY_AFTER_S: Final = 60
 _NO_STORE: Final = {"cache-control": "no-store"}
+_SIZE: Final = {"content-type": SIZE_TYPE}
+"""As a header: a media type of texts gets a charset, and some logs compare the whole field."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STATUS: Final = (
     (Malformed, 400),
@@ -49,7 +51,7 @@ async def add_checkpoint(
     try:
         line = await services.witness.add_checkpoint(data)
     except OtherSize as error:
-        return Response(encode_size(error.size), status_code=409, media_type=SIZE_TYPE, headers=_NO_STORE)
+        return Response(encode_size(error.size), status_code=409, headers=_NO_STORE | _SIZE)
     except WitnessWaits as error:
         return _say(503, str(error), {"retry-after": str(RETRY_AFTER_S)})
     except tuple(kind for kind, _ in _STATUS) as error:

@@ -218,6 +218,38 @@ async def test_a_recovery_that_names_another_tree_changes_nothing(
         assert await reader.state() == known
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["served at once", "served later"])
+@pytest.mark.parametrize("is_first", [False, True], ids=["read before", "never read"])
+@pytest.mark.parametrize("signers", [("log",), ("log", "rescue")], ids=" and ".join)
+async def test_a_recovery_of_another_tree_is_met_on_the_way(
+    database: Database, clock: FakeClock, signers: tuple[str, ...], is_first: bool, is_late: bool
+) -> None:
+    """The checkpoint is signed by a key that was known before, so nobody returns anywhere: the entry alone names the
+    recovery. Readers who had followed it would be parted from those who have not, and read no revoke any more."""
+    log = PeerLog(clock)
+    people = log.add_people(300)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        if not is_first:
+            assert await reader.round() is Verdict.READ
+        log.recover(RightTree(200, b"\7" * 32), key("rescue"))
+        log.keys = [key(name) for name in signers]
+        log.revoke(people[0])
+        log.publish()
+        if is_late:
+            server.lies = lambda path, honest: Reply(404) if path.startswith("/log/operations/1") else honest
+            clock.advance(seconds=60)
+            assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+            server.lies = lambda _, honest: honest
+        clock.advance(seconds=60)
+        log.publish()
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == people[1:]
+        assert len(await reader.rows("SELECT FROM peer_document")) == 1
+        await reader.check()
+
+
 async def test_what_was_read_of_another_log_is_given_up_whole(database: Database, clock: FakeClock) -> None:
     """The thief had forked before the point up to which the log was right: nothing that was read of it stays."""
     log = PeerLog(clock)
