@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from deploy.migrate import migrate
@@ -34,6 +35,15 @@ def pytest_collection_finish() -> None:
     """Keeps the collector from what lives as long as the run: a round over thousands of tests takes half a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that a test loads sets up the logs of the whole process, and the tests after it would see no line."""
+    before = structlog.get_config()
+    yield
+    if structlog.get_config() != before:
+        structlog.configure(**before)
 
 
 @pytest.fixture

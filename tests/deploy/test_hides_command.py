@@ -71,6 +71,9 @@ def test_others_who_bore_the_name_are_told_of(command: Command) -> None:
     assert "Shown still, as other X accounts had this name: 7." in again
     command.run(*hide, "7")
     assert "Shown still" not in command.run(*hide, "@sold").out
+    listed = command.run("hides", "list").out.splitlines()
+    for number in listed[::2]:
+        assert command.run("hides", "lift", number).code == 0
 
 
 def test_what_nobody_says_cannot_be_hidden(command: Command) -> None:

@@ -97,7 +97,7 @@ async def test_nothing_brings_a_forgotten_list_back(chromium: Browser, instance:
     await page.get_by_role("button", name="Forget it").click()
     await expect(page.locator("[data-part=next]")).to_be_hidden()
     await page.get_by_role("button", name="See who is already there").click()
-    await expect(page.get_by_role("alert")).to_contain_text("No file was chosen.")
+    await expect(page.get_by_role("alert")).to_contain_text("No file of an X archive was chosen.")
     assert await page.evaluate(STORED) == "{}"
     await context.close()
 
