@@ -165,7 +165,7 @@ def _environment(
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
-    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]  # its types lack the extension's methods
     locale = locale_of(language)
     environment.globals |= {
         "_": _texts_of(language),

@@ -141,7 +141,7 @@ async def _click(database: Database, x_id: int) -> None:
     async with database.connection() as connection:
         own = await ensure_origin(connection, ORIGIN)
         await connection.execute(
-            f"INSERT INTO mapping ({columns}, x_id, state, leaf) SELECT {columns}, $1, $2, NULL"  # noqa: S608
+            f"INSERT INTO mapping ({columns}, x_id, state, leaf) SELECT {columns}, $1, $2, NULL"  # noqa: S608 - constants
             " FROM mapping WHERE origin = $3 AND x_id IS NOT NULL LIMIT 1",
             x_id,
             MappingState.PENDING.value,

@@ -49,7 +49,7 @@ def render_partial(**values: object) -> str:
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # its types lack the extension's methods
     return environment.get_template("_archive_drop.html").render(
         plural_forms=(("one", 1), ("other", 2)), **values
     )
@@ -86,7 +86,7 @@ class Posted:
 
     def __post_init__(self) -> None:
         kind = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        self._parts: list[Message] = BytesParser().parsebytes(kind + self.raw).get_payload()  # type: ignore[assignment]
+        self._parts: list[Message] = BytesParser().parsebytes(kind + self.raw).get_payload()  # type: ignore[assignment]  # a form has parts
 
     def names(self) -> list[str]:
         return [str(each.get_param("name", header="content-disposition")) for each in self._parts]

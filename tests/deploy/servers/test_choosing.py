@@ -34,11 +34,11 @@ def test_one_that_is_not_installed_is_a_sentence(server: Server, monkeypatch: py
 
 def test_doctor_tells_of_a_server_in_public_without_a_guard() -> None:
     public = {"public_url": "https://find.example", "port": free_port()}
-    alone = seen(Settings(server=Server.GRANIAN, **public))  # type: ignore[arg-type]
+    alone = seen(Settings(server=Server.GRANIAN, **public))  # type: ignore[arg-type]  # arguments of several types
     assert not alone.is_good
     assert "no guard" in alone.seen
-    assert seen(Settings(server=Server.GRANIAN, trusted_proxies=1, **public)).is_good  # type: ignore[arg-type]
-    assert seen(Settings(server=Server.UVICORN, **public)).is_good  # type: ignore[arg-type]
+    assert seen(Settings(server=Server.GRANIAN, trusted_proxies=1, **public)).is_good  # type: ignore[arg-type]  # arguments of several types
+    assert seen(Settings(server=Server.UVICORN, **public)).is_good  # type: ignore[arg-type]  # arguments of several types
 
 
 def test_doctor_tells_how_many_processes() -> None:

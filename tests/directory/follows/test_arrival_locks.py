@@ -14,7 +14,7 @@ LOCK_LIST = "SELECT id FROM follow_list WHERE member = $1 FOR KEY SHARE"
 NOTE = f"""
 INSERT INTO known_account (follow_list, digest) SELECT f.id, {digest_of("f.member", "$2::text")} FROM follow_list f WHERE f.member = $1
 ON CONFLICT (follow_list, digest) DO NOTHING
-"""  # noqa: S608
+"""  # noqa: S608 - the parts are the test's own
 WAITS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )

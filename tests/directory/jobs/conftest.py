@@ -45,10 +45,10 @@ def site(  # noqa: PLR0917 - what jobs work with
     vault: Vault,  # noqa: F811 - the fixture
     client: GuardedClient,
     x: FakeX,
-    membership: Membership,  # noqa: F811
-    proving: Proving,  # noqa: F811
-    permissions: Permissions,  # noqa: F811
-    page_links: PageLinks,  # noqa: F811
+    membership: Membership,  # noqa: F811 - the fixture of that name
+    proving: Proving,  # noqa: F811 - the fixture of that name
+    permissions: Permissions,  # noqa: F811 - the fixture of that name
+    page_links: PageLinks,  # noqa: F811 - the fixture of that name
 ) -> JobSite:
     return JobSite(
         database=database,

@@ -144,13 +144,13 @@ async def test_everything_at_once(
         member, wish = await join("ada", 5)
         actions: list[Callable[[], Coroutine[Any, Any, object]]] = [
             lambda: elsewhere.publish(member, wish),  # noqa: B023 - called in this round
-            lambda: consenting.withdraw(member, ConsentKind.PUBLISH),  # noqa: B023
-            lambda: membership.unlink(member, wish.x_account),  # noqa: B023
-            lambda: membership.link(member, on_x("ada", 5, post=2)),  # noqa: B023
-            lambda: membership.link(member, at_mastodon("ada")),  # noqa: B023
+            lambda: consenting.withdraw(member, ConsentKind.PUBLISH),  # noqa: B023 - called before the next turn
+            lambda: membership.unlink(member, wish.x_account),  # noqa: B023 - called before the next turn
+            lambda: membership.link(member, on_x("ada", 5, post=2)),  # noqa: B023 - called before the next turn
+            lambda: membership.link(member, at_mastodon("ada")),  # noqa: B023 - called before the next turn
             lambda: membership.sign_in(at_bluesky("ada", handle="ada.example")),
             elsewhere.say,
-            lambda: leaving.export(member),  # noqa: B023
+            lambda: leaving.export(member),  # noqa: B023 - called before the next turn
         ]
         await race(*(action() for action in actions))
         await race(leaving.erase(member), *(action() for action in actions))

@@ -164,7 +164,7 @@ class Gallery:
     async def enter(self, name: str, **context: object) -> tuple[BrowserContext, Page]:
         """The page of that name, open in a new context, which the caller closes."""
         person, show = ROOMS[name](self)
-        opened = await self._browser.new_context(base_url=self._instance.url, **context)  # type: ignore[arg-type]
+        opened = await self._browser.new_context(base_url=self._instance.url, **context)  # type: ignore[arg-type]  # arguments of several types
         if person is not None:
             await opened.add_cookies(
                 [{"name": "passerelle", "value": person.token, "url": self._instance.url}]

@@ -196,7 +196,7 @@ def test_a_run_can_be_undone_without_a_handle(
     friend = BlueskyAccount(did("friend"), AtHandle.parse("friend.example"))
     plan = Plan((Wanted(friend, Query.parse("1"), is_ticked=True),), ())
     member, held = account["member"], account["id"]
-    run = instance.call(lambda: follows.following.start(member, held, plan)).id  # type: ignore[arg-type]
+    run = instance.call(lambda: follows.following.start(member, held, plan)).id  # type: ignore[arg-type]  # a plan was made
     hand = HandRun(instance)
     hand.begin(run)
     hand.follow(run, [0])
