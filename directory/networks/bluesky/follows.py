@@ -31,7 +31,7 @@ from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 
 _BLOCKED: Final = (ItemState.FAILED, Reason.BLOCKED)
-_FOLLOWED: Final = (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)
+_FOLLOWED: Final = (ItemState.SKIPPED, Reason.FOLLOWED_THERE)
 
 
 class BlueskyFollows:

@@ -175,7 +175,7 @@ async def test_blocks_and_lists(instance: Instance, alice: Account, kind: RunKin
     ("kind", "by_hand", "left"),
     [
         (RunKind.FOLLOW, "app.bsky.graph.block", (ItemState.FAILED, Reason.BLOCKED)),
-        (RunKind.BLOCK, "app.bsky.graph.follow", (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)),
+        (RunKind.BLOCK, "app.bsky.graph.follow", (ItemState.SKIPPED, Reason.FOLLOWED_THERE)),
     ],
 )
 async def test_what_was_done_by_hand_is_not_undone_by_a_list_from_x(
