@@ -493,3 +493,16 @@ async def test_a_restore_does_not_begin_while_an_instance_starts(dsn: str) -> No
 async def _start(dsn: str) -> bool:
     async with migrated_database(dsn, connections=1) as database, database.connection() as connection:
         return bool(await connection.fetchval("SELECT true"))
+
+
+def test_a_server_that_goes_while_it_is_dumped_is_told(tmp_path: Path, dsn: str) -> None:
+    """The end of the moment, on a connection that is closed, was the driver's own error, and a traceback."""
+    settings = used_instance(tmp_path, dsn)
+    end_others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    watching = Watching(lambda: fetch(dsn, end_others))
+    with pytest.raises(BackupError, match="pg_dump"):
+        make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), watching)
+    assert not (tmp_path / "one.backup").exists()
