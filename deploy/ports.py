@@ -32,11 +32,11 @@ class PortInUse(CannotListen):
 
 def check_port_free(host: str, port: int) -> None:
     """Checks a port before anything is started, so that nothing is left half up. Raises PortInUse, CannotListen."""
-    with _socket_for(host) as probe:
-        try:
+    try:
+        with _socket_for(host) as probe:
             probe.bind((host, port))
-        except OSError as error:
-            raise _refused(host, port, error) from error
+    except OSError as error:
+        raise _refused(host, port, error) from error
 
 
 def _refused(host: str, port: int, error: OSError) -> CannotListen:
@@ -47,14 +47,15 @@ def _refused(host: str, port: int, error: OSError) -> CannotListen:
 
 def listen_on(host: str, port: int) -> socket.socket:
     """Listens on an address. Who comes before a process takes them waits. Raises PortInUse, CannotListen."""
-    listening = _socket_for(host)
-    try:
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)  # two processes can bind one address, and only one can listen
-    except OSError as error:
-        listening.close()
-        raise _refused(host, port, error) from error
+    with contextlib.ExitStack() as unless_listening:
+        try:
+            listening = unless_listening.enter_context(_socket_for(host))
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listening.bind((host, port))
+            listening.listen(BACKLOG)  # two processes can bind one address, and only one can listen
+        except OSError as error:
+            raise _refused(host, port, error) from error
+        unless_listening.pop_all()
     listening.setblocking(False)
     return listening
 

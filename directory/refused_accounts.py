@@ -6,15 +6,18 @@ from being followed.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
+from directory.doubts import Doubt
 from directory.identifiers import TargetId
 from directory.queries import Lists
 from directory.ranking import Match
 
 Refused = Mapping[TargetId, Lists]
 """The accounts, each with the lists of those who refuse it."""
+_SURE: Final = frozenset({None, Doubt.STALE})
 
 
 def note_refused(refused: dict[TargetId, Lists], matches: Iterable[Match | None]) -> None:
@@ -25,6 +28,12 @@ def note_refused(refused: dict[TargetId, Lists], matches: Iterable[Match | None]
                 if answer.may_follow:
                     target = answer.mapping.target_id
                     refused[target] = refused.get(target, Lists.NONE) | match.query.lists
+
+
+def leads_to_refused(match: Match) -> bool:
+    """Returns whether a marked match leads for sure to an account that somebody else refuses; a silent instance is as sure, as it
+    comes back."""
+    return any(each.refused_as is not None and each.doubt in _SURE for each in match.answers)
 
 
 def mark_refused(match: Match, refused: Refused) -> Match:

@@ -27,6 +27,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.WITHDRAWN: N_("It is not said any more that this is them."),
     Reason.OTHER_NETWORK: N_("They are on the other network only."),
     Reason.SWITCHED_OFF: N_("Whoever runs this instance lets nobody be followed there."),
+    Reason.FOLLOWED_THERE: N_("You follow them already."),
     Reason.NOT_FOUND: N_("Your server does not find this account: theirs may be silent, or blocked by yours."),
     Reason.BLOCKED: N_("A block stands between you, or between your servers."),
     Reason.REJECTED: N_("They have declined."),

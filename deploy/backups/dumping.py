@@ -1,13 +1,13 @@
 """Dumps the database while the instance runs, as it was at one moment."""
 
 from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from deploy.backups.archive import CHUNK_BYTES, OnBytes
 from deploy.backups.errors import BackupError
 from deploy.backups.programs import Address, started
-from directory.store.database import Connection, connect, errors_told
+from directory.store.database import DRIVER_TROUBLE, Connection, connect, errors_told
 from directory.store.table_counts import count_rows, export_snapshot, list_migrations, list_tables
 from federation.store.log_rows import fetch_state
 
@@ -34,12 +34,14 @@ async def moment_of(dsn: str) -> AsyncIterator[Moment]:
     """Holds one moment of the database until the block ends. Raises NothingThere, DirectoryUnavailable."""
     connection = await connect(dsn)
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            with errors_told():
-                moment = await _look(connection)
-            yield moment
+        with errors_told():
+            await connection.transaction(isolation="repeatable_read", readonly=True).start()
+            moment = await _look(connection)
+        yield moment
     finally:
-        await connection.close()
+        # Nothing was written: the transaction ends with the connection, which may be gone by now.
+        with suppress(OSError, *DRIVER_TROUBLE):
+            await connection.close()
 
 
 async def _look(connection: Connection) -> Moment:

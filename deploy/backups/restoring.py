@@ -7,7 +7,7 @@ until the operator has confirmed what was. So an older copy never signs other tr
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from deploy.migration_locks import RESTORE_LOCK, take_migrating_lock
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
-from directory.store.database import Connection, connect, errors_told
+from directory.store.database import DRIVER_TROUBLE, Connection, connect, errors_told
 from directory.store.table_counts import count_other_sessions, list_tables
 from federation.keys.instance import log_origin
 
@@ -123,7 +123,8 @@ async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[int]:
             await _claim(connection, replace=replace)
         yield connection.get_server_pid()
     finally:
-        await connection.close()
+        with suppress(OSError, *DRIVER_TROUBLE):  # it may be gone by now, with what it holds
+            await connection.close()
 
 
 async def _claim(connection: Connection, *, replace: bool) -> None:

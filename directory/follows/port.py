@@ -84,9 +84,13 @@ class FollowSession(Protocol):
         """Returns when the next item may be sent."""
         ...
 
+    async def find_opposed(self, kind: RunKind, items: Sequence[Attempt]) -> Sequence[Outcome]:
+        """Finds for whom the account has chosen the opposite, as far as `follow` does not find out itself: whom it has blocked is
+        not followed, and whom it follows not blocked. Asked before anybody is marked as sent: nothing is."""
+        ...
+
     async def follow(self, kind: RunKind, items: Sequence[Attempt]) -> Told:
-        """Follows (or blocks, or mutes), each once: nobody whom the account has blocked is followed, nor blocked who is
-        followed."""
+        """Follows (or blocks, or mutes), each once."""
         ...
 
     async def look(self, kind: RunKind, items: Sequence[Attempt]) -> Told:

@@ -36,6 +36,8 @@ class Reason(enum.IntEnum):
     """There is no account of theirs on the member's network; a bridge may be offered."""
     SWITCHED_OFF = 16
     """The operators let nobody be followed there."""
+    FOLLOWED_THERE = 17
+    """The member follows whom the run would block."""
 
     NOT_FOUND = 100
     """The member's own server does not find the account: the other server may be silent or blocked."""

@@ -17,7 +17,7 @@ from directory.mappings import Mapping
 from directory.packed.matches import PackedMatches
 from directory.queries import Lists, Query
 from directory.ranking import Answer, Match, rank
-from directory.refused_accounts import mark_refused, note_refused
+from directory.refused_accounts import leads_to_refused, mark_refused, note_refused
 from directory.services.list_pieces import ask_in_pieces
 from directory.store.mappings import MappingStore
 
@@ -82,15 +82,10 @@ class Lookup:
                 yield [mark_refused(match, refused) for match in chunk] if refused else chunk
 
     async def find_leading_to_refused(self, queries: Sequence[Query]) -> set[Query]:
-        """Finds those on a list who lead to an account that somebody else on it has who is blocked or muted. Raises
+        """Finds those on a list who lead for sure to an account that somebody else on it has who is blocked or muted. Raises
         DirectoryUnavailable."""
         chunks = self.match_chunks(queries, with_evidence=False)
-        return {
-            match.query
-            async for chunk in chunks
-            for match in chunk
-            if any(answer.refused_as is not None for answer in match.answers)
-        }
+        return {match.query async for chunk in chunks for match in chunk if leads_to_refused(match)}
 
     async def _find_refused(
         self, queries: Sequence[Query], parts: Sequence[range], now: datetime

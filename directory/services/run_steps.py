@@ -259,10 +259,20 @@ class _Visit:
             items = await self._store.read_items(self._step, ItemState.PENDING, room) if room else []
             if not items:
                 return True
-            attempts = await self._still_meant(items)
+            attempts = await self._unopposed(await self._still_meant(items))
             if attempts:
                 return await self._send(attempts)
         return True
+
+    async def _unopposed(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Records for whom the member has chosen the opposite at their server. Returns the others, who are pending still."""
+        if not attempts:
+            return attempts
+        opposed = await self._call(self._session.find_opposed(self._run.kind, attempts))
+        if opposed:
+            await self._record(Told(tuple(opposed), 0))
+        numbers = {each.number for each in opposed}
+        return [each for each in attempts if each.number not in numbers]
 
     async def _send(self, attempts: Sequence[Attempt]) -> bool:
         points = LIMITS[self._run.network].create * len(attempts)

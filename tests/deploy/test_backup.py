@@ -493,3 +493,36 @@ async def test_a_restore_does_not_begin_while_an_instance_starts(dsn: str) -> No
 async def _start(dsn: str) -> bool:
     async with migrated_database(dsn, connections=1) as database, database.connection() as connection:
         return bool(await connection.fetchval("SELECT true"))
+
+
+END_OTHERS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_a_server_that_goes_while_it_is_dumped_is_told(tmp_path: Path, dsn: str) -> None:
+    """The end of the moment, on a connection that is closed, was the driver's own error, and a traceback."""
+    settings = used_instance(tmp_path, dsn)
+    watching = Watching(lambda: fetch(dsn, END_OTHERS))
+    with pytest.raises(BackupError, match="pg_dump"):
+        make_backup(settings, dsn, tmp_path / "one.backup", SystemClock(), watching)
+    assert not (tmp_path / "one.backup").exists()
+
+
+class EndingAll(Untold):
+    """The server restarts while a backup is restored."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def advance(self, count: int) -> None:
+        fetch(self._dsn, END_OTHERS)
+
+
+def test_a_server_that_goes_while_it_is_restored_is_told(tmp_path: Path, dsn: str, empty: str) -> None:
+    archive = back_up(used_instance(tmp_path, dsn), tmp_path / "one.backup")
+    settings = Settings(data=tmp_path / "there", database_url=empty)
+    with pytest.raises(BackupError, match="psql"):
+        Restoring(settings, empty, SystemClock(), EndingAll(empty)).restore(archive, replace=False)
+    assert not (tmp_path / "there" / "keys").exists()

@@ -1,5 +1,6 @@
 """A free port is nobody else's between its choice and its use."""
 
+import errno
 import random
 import secrets
 import socket
@@ -74,3 +75,19 @@ def test_an_address_that_this_machine_does_not_have_is_told(
         listen(host, free_port())
     assert not isinstance(refused.value, PortInUse)
     assert str(sentence_of(refused.value)).startswith(f"this machine cannot listen on {host}:")
+
+
+@pytest.mark.parametrize("listen", [check_port_free, listen_on])
+def test_a_machine_without_ipv6_is_told_so(
+    listen: Callable[[str, int], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where IPv6 is switched off, there is no socket to bind: the start ended with a traceback, also where it was for
+    `/metrics` alone."""
+
+    def refuse(*_: object) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    port = free_port()
+    monkeypatch.setattr(socket, "socket", refuse)
+    with pytest.raises(CannotListen, match=r"^::1:\d+ \(Address family"):
+        listen("::1", port)

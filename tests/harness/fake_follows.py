@@ -40,6 +40,10 @@ class FakeNetwork:
     limit: int = 1_000_000
     locked: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
+    """Whom the member has blocked there, which is read before anybody is followed."""
+    unread: Exception | None = None
+    """What keeps it from being read whom they have blocked."""
     moved: dict[str, TargetAccount | None] = field(default_factory=dict)
     """Those who moved, with where to, if that can be told."""
     slow_to_tell: bool = False
@@ -147,6 +151,16 @@ class FakeSession:
 
     def next_slot(self, budget: Budget, now: datetime) -> datetime:
         return now if self.affordable(budget, now) else budget.hour_began + HOUR
+
+    async def find_opposed(self, kind: RunKind, items: Sequence[Attempt]) -> Sequence[Outcome]:
+        network = self._network
+        if network.unread is not None:
+            raise network.unread
+        return [
+            Outcome(item.number, ItemState.FAILED, Reason.BLOCKED)
+            for item in items
+            if str(item.account.handle) in network.blocked
+        ]
 
     async def follow(self, kind: RunKind, items: Sequence[Attempt]) -> Told:
         network = self._network

@@ -79,7 +79,7 @@ async def account(
         this_session=me.session,
         this_account=me.account,
         my_page=await _my_page(context, me, on_page),
-        progress=await progress_to_tell(context, me),
+        progress=await progress_to_tell(context, me, accounts),
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
         said=SAID.get(said, ""),

@@ -8,6 +8,7 @@ from litestar import Response, post
 from litestar.di import NamedDependency
 
 from directory.accounts import LinkedAccount
+from directory.follows.errors import FollowsOff
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.members.errors import UnknownAccount
 from directory.members.newcomer_messages import MessageState
@@ -25,8 +26,10 @@ CHOOSE_ACCOUNT: Final = "choose-account"
 
 
 class NewcomerWish(msgspec.Struct, frozen=True):
-    """What is chosen now: OFF, TELL or the id of an account; and the accounts that could follow."""
+    """What is chosen now: OFF, TELL or the id of an account; and the accounts that could follow. Where nobody is followed any
+    more, that is the end of what was chosen before."""
 
+    is_on: bool
     chosen: str
     accounts: list[LinkedAccount]
     version: int
@@ -44,6 +47,7 @@ async def wish_of(context: MemberContext, member: UUID) -> NewcomerWish | None:
     held = await context.members.consenting.present(member)
     chosen = TELL if ConsentKind.ANNOUNCE_NEWCOMERS in held else OFF
     return NewcomerWish(
+        follows.is_on,
         str(standing[0].account) if standing else chosen,
         [
             each
@@ -82,7 +86,9 @@ async def _said_of(asked: Asked, chosen: str) -> str:
 
 
 async def _follow_with(here: Here, journeys: Journeys, chosen: str) -> Response[object]:
-    """Follows newcomers with one account of the member from now on. Raises UnknownAccount."""
+    """Follows newcomers with one account of the member from now on. Raises UnknownAccount, FollowsOff."""
+    if not here.context.members.follows.is_on:
+        raise FollowsOff
     member, wanted = here.me.member, parse_uuid(chosen)
     wish = await wish_of(here.context, member)
     account = next((each for each in wish.accounts if each.id == wanted), None) if wish is not None else None

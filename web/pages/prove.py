@@ -1,5 +1,6 @@
 """Proves an X account by a post: the sentence to post, the link of the post, and the progress of its check."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -184,11 +185,16 @@ async def _newest_check(context: MemberContext, me: SignedIn) -> ProofCheck | Li
     return links if links.created > post.created else post
 
 
-async def progress_to_tell(context: MemberContext, me: SignedIn) -> Progress | None:
-    """Finds how the newest check goes, or that nothing came of it. None where it is over otherwise: what was proven, and what
-    is claimed, is told of by itself."""
+async def progress_to_tell(
+    context: MemberContext, me: SignedIn, accounts: Sequence[LinkedAccount]
+) -> Progress | None:
+    """Finds how the newest check goes, or that nothing came of it. None where it is over otherwise: what was proven, be it by a
+    sign-in with X since, and what is claimed, is told of by itself."""
     check = await _newest_check(context, me)
-    return Progress.of(check) if check is not None and check.state in _TOLD else None
+    if check is None or check.state not in _TOLD:
+        return None
+    is_proven_since = any(each.x is not None and each.proven_at >= check.created for each in accounts)
+    return None if is_proven_since and check.state is not CheckState.WAITING else Progress.of(check)
 
 
 def _chosen_in(form: FormMultiDict) -> set[UUID]:

@@ -25,13 +25,13 @@ from directory.networks.bluesky.settling import LookForPart, Part, SendPart, Set
 from directory.networks.bluesky.tids import Tids, is_tid
 from directory.networks.bluesky.ways import way_of
 from directory.networks.bluesky.wire import Send
-from directory.networks.bluesky.xrpc import Refusal, Xrpc
+from directory.networks.bluesky.xrpc import Xrpc
 from directory.networks.http import TOO_MANY_REQUESTS
 from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 
 _BLOCKED: Final = (ItemState.FAILED, Reason.BLOCKED)
-_FOLLOWED: Final = (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)
+_FOLLOWED: Final = (ItemState.SKIPPED, Reason.FOLLOWED_THERE)
 
 
 class BlueskyFollows:
@@ -90,20 +90,18 @@ class BlueskyFollows:
     def next_slot(self, budget: Budget, now: datetime) -> datetime:
         return points.next_slot(budget, self._said(now), self._cost, now)
 
+    async def find_opposed(self, kind: RunKind, items: Sequence[Attempt]) -> Sequence[Outcome]:
+        """Reads whom the account has blocked, or follows."""
+        self._require_permission()
+        numbers = await self._way.find_opposed([item for item in items if self._is_possible(item)])
+        opposed = [item for item in items if item.number in numbers]
+        return list(_outcomes(opposed, *(_FOLLOWED if kind is RunKind.BLOCK else _BLOCKED)))
+
     async def follow(self, kind: RunKind, items: Sequence[Attempt]) -> Told:
-        """Writes records for all of them with one call; with more only where the server refuses that one. Before that it reads for
-        whom the account has chosen the opposite."""
+        """Writes records for all of them with one call; with more only where the server refuses that one."""
+        _ = kind
         self._require_permission()
         possible = [item for item in items if self._is_possible(item)]
-        try:
-            numbers = await self._way.find_opposed(possible)
-        except Refusal as refusal:
-            if not refusal.is_rate_limit:
-                raise
-            # Nothing was sent: left as sent, they would be looked for, and given up after some times.
-            return Told(tuple(_outcomes(items, ItemState.PENDING)), 0, self._refused_until)
-        opposed = [item for item in possible if item.number in numbers]
-        possible = [item for item in possible if item.number not in numbers]
         settled = await self._settle(self._way.add, self._find_made, self._way.create_points, possible)
         settled.refused += [item for item in items if not self._is_possible(item)]
         outcomes = (
@@ -111,7 +109,6 @@ class BlueskyFollows:
             *_outcomes(settled.refused, ItemState.FAILED, Reason.REFUSED),
             *_outcomes(settled.unsent, ItemState.PENDING),
             *_outcomes(settled.unknown, ItemState.SENT),
-            *_outcomes(opposed, *(_FOLLOWED if kind is RunKind.BLOCK else _BLOCKED)),
         )
         return self._told(outcomes, settled, self._way.create_points)
 

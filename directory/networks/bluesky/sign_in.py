@@ -263,9 +263,12 @@ class BlueskySignIn:
         return document
 
     async def _name(self, document: DidDocument) -> tuple[BlueskyAccount, SignInError | None]:
-        """Returns the account under its handle; under `NO_HANDLE`, and why, where that was not seen to lead back."""
+        """Returns the account under its handle; under `NO_HANDLE`, and why, where that was not seen to lead back. Raises
+        OurselvesBusy: nobody was asked, which says nothing of it."""
         try:
             return BlueskyAccount(document.did, await self._identities.handle_of(document)), None
+        except OurselvesBusy:
+            raise
         except (HandleMismatch, ServerUnreachable) as error:
             return BlueskyAccount(document.did, NO_HANDLE), error
 

@@ -126,6 +126,11 @@ class MastodonFollows:
         me = await self._api.me()
         return [one async for one in followed_by(self._api, self._fingers, me)]
 
+    async def find_opposed(self, kind: RunKind, items: Sequence[Attempt]) -> Sequence[Outcome]:
+        """Asks nobody: `follow` asks the server of each how the member stands to them."""
+        _ = kind, items
+        return ()
+
     async def follow(self, kind: RunKind, items: Sequence[Attempt]) -> Told:
         """Follows (or blocks, or mutes) one after the other; at the first trouble with the server it ends."""
         deed = self._deed(kind)

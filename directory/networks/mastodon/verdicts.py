@@ -22,7 +22,7 @@ def before_act(kind: RunKind, number: int, id_: str, row: Relationship | None) -
         return Outcome(number, ItemState.ALREADY, Reason.ALREADY_FOLLOWED, id_)
     if kind is RunKind.BLOCK and (row.following or row.requested):
         # A block ends follows in both directions, and no undo brings them back.
-        return Outcome(number, ItemState.SKIPPED, Reason.ALREADY_FOLLOWED, id_)
+        return Outcome(number, ItemState.SKIPPED, Reason.FOLLOWED_THERE, id_)
     return _blocked(kind, number, id_, row)
 
 

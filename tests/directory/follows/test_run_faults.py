@@ -8,6 +8,7 @@ from directory.follows.errors import FollowsOff
 from directory.follows.states import ItemState, RunMove, RunState
 from directory.follows.switches import Switches
 from directory.mappings import Network
+from directory.networks.errors import BadStatus
 from directory.services.leaving import Leaving
 from directory.store.accounts import lock_member
 from directory.store.database import Database
@@ -253,3 +254,20 @@ async def _until_waiting(database: Database) -> None:
             if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
                 return
     raise AssertionError("nobody waits")
+
+
+async def test_nobody_is_given_up_where_it_cannot_be_read_who_is_blocked(site: FollowSite) -> None:
+    """Whom the member has blocked was read once people were marked as sent. Where some page of many failed, or all of them took
+    longer than a step, they were looked for, and failed after five such times, though nothing had been sent."""
+    await site.publish(1, 2)
+    run = await site.start(1, 2)
+    site.network.unread = BadStatus("pds.example", 502)
+    for _ in range(20):
+        await site.run_once()
+        site.clock.advance(days=1)
+    assert await site.states(run) == {ItemState.PENDING: 2}
+    site.network.unread = None
+    site.network.blocked = {handle(1)}
+    await site.drive()
+    assert await site.states(run) == {ItemState.FAILED: 1, ItemState.FOLLOWED: 1}
+    assert site.network.sent == [handle(2)]

@@ -11,6 +11,9 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from directory.accounts import ProvenAccount, XAccount
+from directory.identifiers import XHandle, XId
+from directory.mappings import Evidence, EvidenceKind
 from directory.proofs.reasons import SENTENCES, RefutedReason
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
@@ -251,3 +254,13 @@ def test_the_account_page_tells_how_a_check_goes(instance: MemberInstance, ada: 
     assert "What you handed in last did not prove your X account." in refused
     assert SENTENCES[RefutedReason.SENTENCE_ALTERED] in refused
     assert 'class="card" role="status"' not in account_of(new)
+
+    async def sign_in_at_x() -> None:
+        x = XAccount(XId(1_700_000_000_000_000_001), XHandle.parse(hasty.names.x))
+        seen = Evidence(EvidenceKind.X_OAUTH, instance.clock.now(), names=(hasty.names.did,))
+        await instance.members.membership.link(hasty.member, ProvenAccount(x, seen))
+
+    instance.call(sign_in_at_x)
+    proven = account_of(hasty)
+    assert f"@{hasty.names.x}" in proven
+    assert "did not prove your X account" not in proven, "another proof did"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Route, expect
 
+from directory.mappings import Strength
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
-from tests.harness.mappings import bluesky
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
 from tests.web.archives import FILES, following, write_zip, zip_bytes
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
@@ -85,6 +87,19 @@ def test_nobody_is_kept_who_leads_to_an_account_that_is_blocked(
     # Else nobody of the archive would be kept in place of somebody.
     bring(member, "twitter.zip", zip_bytes({"data/following.js": following("811"), "data/block.js": block}))
     assert kept(instance) == [[(813, "")]]
+
+
+def test_a_hint_keeps_nobody_off_the_list(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: whoever is blocked has an instance say of others that their account is theirs. Nobody was kept of whom it was said,
+    though they had proven another one."""
+    hint = partial(bluesky, target="enemy", strength=Strength.LINKED, origin=OTHER_ORIGIN)
+    mappings = [bluesky("enemy", 822), mastodon("friend", 821), hint("friend", 821), hint("later", 823)]
+    instance.call(lambda: instance.mappings().add(mappings))
+    member.send(PATH, f"{PATH}/consent", version="1")
+    block = "window.YTD.block.part0 = " + json.dumps([{"blocking": {"accountId": "822"}}])
+    lists = {"data/following.js": following("821", "823"), "data/block.js": block}
+    bring(member, "twitter.zip", zip_bytes(lists))
+    assert kept(instance) == [[(821, ""), (823, "")]]
 
 
 def test_only_whom_they_followed_is_kept_and_gone_when_they_no_longer_agree(

@@ -11,6 +11,8 @@ import pytest
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemMove
+from directory.networks.mastodon.entities import Relationship
+from directory.networks.mastodon.verdicts import before_act
 from directory.networks.port import Purpose
 from directory.store.purposes import purpose_code
 from tests.harness.fake_mastodon.internet import FakeInternet
@@ -119,6 +121,24 @@ def test_a_block_is_called_one(
     assert "picture" not in page
     assert member.get(f"/account/runs/{run}/picture.svg").status_code == 404
     assert "Blocking for you" in member.get("/account/runs").text
+
+
+def test_whom_the_member_follows_is_not_called_blocked_before(
+    instance: MemberInstance, internet: FakeInternet, member: Visitor, acct: str
+) -> None:
+    """Fault: a person whom a block would have unfollowed stood there with "That was so before.", as if they were blocked."""
+    press(member, do="block")
+    (row,) = fetch(instance, "SELECT id FROM follow_run")
+    hand, run = HandRun(instance), row["id"]
+    hand.begin(run)
+    hand.follow(run, [0])
+    outcome = before_act(RunKind.BLOCK, 1, "9", Relationship("9", following=True))
+    assert outcome is not None
+    hand.move(run, ItemMove.SKIP, [1], outcome.reason)
+    hand.finish(run)
+    page = member.get(f"/account/runs/{run}").text
+    assert "That was so before." not in page
+    assert page.count("You follow them already.") == 2, "beside the person, and among the reasons"
 
 
 def test_another_site_blocks_nobody(instance: MemberInstance, member: Visitor) -> None:

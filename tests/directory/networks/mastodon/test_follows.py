@@ -356,7 +356,7 @@ async def test_nobody_is_blocked_who_is_followed_there(
     ]
     session, items = session_at(home, http, clock), attempts(*people)
     told = await session.follow(RunKind.BLOCK, items)
-    left = (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)
+    left = (ItemState.SKIPPED, Reason.FOLLOWED_THERE)
     assert verdicts(told) == {0: left, 1: left, 2: (ItemState.FOLLOWED, Reason.NONE)}
     assert [person.is_blocked for person in people] == [False, False, True]
     assert set(states(await session.follow(RunKind.MUTE, items)).values()) == {ItemState.FOLLOWED}

@@ -85,7 +85,20 @@ def test_a_wish_that_stands_can_be_ended(instance: MemberInstance, member: Follo
     keep_list(instance, owner, [Query(x_id=None, x_handle=mastodon("ann", 1).x_handle)])
     permit(instance, account, purpose=Purpose.FOLLOW)
     instance.call(lambda: instance.members.follows.planning.set_standing(owner, [account]))
-    assert f'value="{account}"' in member.get("/account/list").text
+    page = member.get("/account/list").text
+    assert f'value="{account}"' in page
+    assert "/account/follow" not in page, "it is not there"
     member.send("/account/list", "/account/list/newcomers", newcomers="off")
     assert instance.call(lambda: instance.members.follows.planning.standing(owner)) == []
     assert tokens(instance, member) == 0
+
+
+def test_a_wish_that_stands_asks_for_no_permission(instance: MemberInstance, member: Follower) -> None:
+    """Its account is chosen in the form already: "Save" sent whoever looked to their server, for what nobody is followed with."""
+    owner = member_of(instance, member)
+    account = account_of(instance, owner)
+    keep_list(instance, owner, [Query(x_id=None, x_handle=mastodon("ann", 1).x_handle)])
+    instance.call(lambda: instance.members.follows.planning.set_standing(owner, [account]))
+    answer = member.send("/account/list", "/account/list/newcomers", newcomers=str(account))
+    assert "refresh" not in answer.headers
+    assert "lets nobody be followed there at the moment" in answer.text

@@ -6,12 +6,14 @@ import pytest
 
 from directory.accounts import BlueskyAccount
 from directory.identifiers import NO_HANDLE, Did
+from directory.networks.bluesky.handles import HandleResolver
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     HandleMismatch,
     IdentityMismatch,
     IssuerMismatch,
     NotAServer,
+    OurselvesBusy,
     RefusedByPerson,
     ServerMisbehaved,
     ServerUnreachable,
@@ -204,6 +206,21 @@ async def test_a_handle_that_nobody_can_say_where_it_leads(near: Neighbourhood) 
     done = await near.finish(started, "https://evil.test")
     assert done.account == BlueskyAccount(Did(MALLORY), NO_HANDLE)
     assert isinstance(done.nameless, ServerUnreachable)
+
+
+async def test_a_handle_that_nobody_was_asked_about(
+    near: Neighbourhood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: somebody takes all places of ours for asking servers. Whoever signed in meanwhile had lost their handle by that, and
+    could publish nothing until they signed in once more."""
+    started = await near.start(MALLORY)
+
+    async def busy(*_: object) -> Did:
+        raise OurselvesBusy("", "all places are taken")
+
+    monkeypatch.setattr(HandleResolver, "resolve", busy)
+    with pytest.raises(OurselvesBusy):
+        await near.finish(started, "https://evil.test")
 
 
 async def test_a_handle_that_leads_to_two_accounts(near: Neighbourhood) -> None:

@@ -163,6 +163,10 @@ class Follower:
         ]
         if not batch:
             return None
+        opposed = Told(tuple(await session.find_opposed(self.run.kind, batch)), 0)
+        self._record(opposed)
+        left = {each.number for each in opposed.outcomes}
+        batch = [each for each in batch if each.number not in left]
         self.items |= {each.number: (ItemState.SENT, each) for each in batch}
         told = await session.follow(self.run.kind, batch)
         self.budget = msgspec.structs.replace(
@@ -171,7 +175,8 @@ class Follower:
             day_spent=self.budget.day_spent + told.spent,
             not_before=told.wait_until,
         )
-        return self._record(told)
+        self._record(told)
+        return msgspec.structs.replace(told, outcomes=(*opposed.outcomes, *told.outcomes))
 
     def _record(self, told: Told) -> Told:
         for outcome in told.outcomes:

@@ -11,8 +11,7 @@ from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
 from directory.networks.answers import Answer
 from directory.networks.bluesky.records import COLLECTIONS
-from directory.networks.bluesky.ways import RecordsWay
-from directory.networks.bluesky.xrpc import AccountShut, Refusal
+from directory.networks.bluesky.xrpc import AccountShut
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.port import Purpose
@@ -176,7 +175,7 @@ async def test_blocks_and_lists(instance: Instance, alice: Account, kind: RunKin
     ("kind", "by_hand", "left"),
     [
         (RunKind.FOLLOW, "app.bsky.graph.block", (ItemState.FAILED, Reason.BLOCKED)),
-        (RunKind.BLOCK, "app.bsky.graph.follow", (ItemState.SKIPPED, Reason.ALREADY_FOLLOWED)),
+        (RunKind.BLOCK, "app.bsky.graph.follow", (ItemState.SKIPPED, Reason.FOLLOWED_THERE)),
     ],
 )
 async def test_what_was_done_by_hand_is_not_undone_by_a_list_from_x(
@@ -197,25 +196,6 @@ async def test_what_was_done_by_hand_is_not_undone_by_a_list_from_x(
     made = await records(instance, alice.did, COLLECTIONS[kind])
     assert [each["subject"] for each in made.values()] == [stranger_did(200)]
     assert len(await records(instance, alice.did, by_hand)) == 150
-
-
-async def test_nobody_is_given_up_where_the_server_limits_what_is_read(
-    instance: Instance, alice: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing was sent, so nobody is looked for, nor failed after some looks."""
-
-    async def refuse(*_: object) -> frozenset[int]:
-        raise Refusal("localhost", 429, "RateLimitExceeded", "")
-
-    run = await follower(instance, alice)
-    run.want(*(attempt(number) for number in range(3)))
-    with monkeypatch.context() as limited:
-        limited.setattr(RecordsWay, "find_opposed", refuse)
-        told = await run.step()
-    assert told is not None
-    assert (told.spent, run.states()) == (0, {"pending": 3})
-    await finish(run)
-    assert run.states() == {"followed": 3}
 
 
 async def test_whom_no_server_takes(instance: Instance, alice: Account) -> None:
