@@ -27,7 +27,7 @@ CONFIG_NAME: Final = "passerelle.toml"
 """Its name in the data folder."""
 _LISTS: Final = ("roles", "read_database_url", "no_follows_to", "no_follows_on")
 """Settings of which a text names several, separated by commas."""
-_SERVICES: Final = ("plc_url", "x_authorize_url", "x_api_url")
+_SERVICES: Final = ("plc_url", "bluesky_server", "x_authorize_url", "x_api_url")
 _SERVICES_OR_NONE: Final = (
     "bluesky_app_view",
     "handle_resolver",
@@ -343,7 +343,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("bluesky_account and bluesky_password_file go together")
         if bool(self.mastodon_account) is not (self.mastodon_token_file is not None):
             raise ValueError("mastodon_account and mastodon_token_file go together")
-        if not self.bluesky_account_server.startswith(("https://", "http://")):
+        if not _is_service(self.bluesky_account_server):
             raise ValueError("bluesky_account_server must start with https://")
         if self.mastodon_account:
             _check_acct(self.mastodon_account)

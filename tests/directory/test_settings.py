@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deploy.settings_file import setting_descriptions
@@ -157,6 +158,19 @@ def test_a_service_without_an_address_is_refused(name: str, typed: str) -> None:
     """It started, and everything that needed the service failed at a host without a name."""
     with pytest.raises(InvalidSettings, match=f"{name} must be an address that starts with https://"):
         load_settings({f"PASSERELLE_{name.upper()}": typed})
+
+
+def test_every_service_is_held_to_an_address() -> None:
+    """A setting for another service is known by its default."""
+    services = [
+        name
+        for name, value in msgspec.structs.asdict(Settings()).items()
+        if str(value).startswith("https://")
+    ]
+    assert len(services) > 5
+    for name in services:
+        with pytest.raises(InvalidSettings, match=f"{name} must .*https://"):
+            load_settings({f"PASSERELLE_{name.upper()}": "service.example"})
 
 
 def test_some_services_can_be_left_out() -> None:
