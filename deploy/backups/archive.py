@@ -104,9 +104,8 @@ def _open_draft(path: Path) -> tuple[int, Path]:
 def _put(descriptor: int, draft: Path, path: Path) -> None:
     # A link, not a rename: a file that was made meanwhile is not replaced.
     try:
-        os.link(
-            draft, path, src_dir_fd=descriptor
-        )  # with it, what has no name yet is found behind its place in /proc
+        # With `src_dir_fd`, what has no name yet is found behind its place in /proc.
+        os.link(draft, path, src_dir_fd=descriptor)
     except FileExistsError:
         raise BackupError(f"{path} exists already: name a new file") from None
     except OSError:  # file systems without links

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -101,14 +102,20 @@ def test_a_run_of_its_own_with_a_permission_of_its_own(
     assert "Allow it at my server" not in page
 
 
-def test_a_block_is_called_one(
-    instance: MemberInstance, internet: FakeInternet, member: Visitor, acct: str
-) -> None:
+def block_the_first(instance: MemberInstance, member: Visitor) -> tuple[HandRun, UUID]:
+    """Starts to block for the member, and blocks the first of the list."""
     press(member, do="block")
     (row,) = fetch(instance, "SELECT id FROM follow_run")
     hand, run = HandRun(instance), row["id"]
     hand.begin(run)
     hand.follow(run, [0])
+    return hand, run
+
+
+def test_a_block_is_called_one(
+    instance: MemberInstance, internet: FakeInternet, member: Visitor, acct: str
+) -> None:
+    hand, run = block_the_first(instance, member)
     hand.move(run, ItemMove.FIND, [1], Reason.ALREADY_FOLLOWED)
     hand.finish(run)
     page = member.get(f"/account/runs/{run}").text
@@ -127,11 +134,7 @@ def test_whom_the_member_follows_is_not_called_blocked_before(
     instance: MemberInstance, internet: FakeInternet, member: Visitor, acct: str
 ) -> None:
     """Fault: a person whom a block would have unfollowed stood there with "That was so before.", as if they were blocked."""
-    press(member, do="block")
-    (row,) = fetch(instance, "SELECT id FROM follow_run")
-    hand, run = HandRun(instance), row["id"]
-    hand.begin(run)
-    hand.follow(run, [0])
+    hand, run = block_the_first(instance, member)
     outcome = before_act(RunKind.BLOCK, 1, "9", Relationship("9", following=True))
     assert outcome is not None
     hand.move(run, ItemMove.SKIP, [1], outcome.reason)
